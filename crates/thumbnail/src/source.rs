@@ -1,0 +1,91 @@
+//! What is known of a picture before it is decoded: the one place that tells the two formats apart.
+
+use image::metadata::Orientation;
+
+use crate::fit::{self, Target};
+use crate::memory::Budget;
+use crate::raster::Decoded;
+use crate::{Error, Options, jpeg, png, resample, sniff};
+
+/// A picture format that is both read and written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// JPEG: baseline, extended and progressive with Huffman coding, 8 bits a channel.
+    Jpeg,
+    /// PNG, all colour types and depths; of an APNG the default picture.
+    Png,
+}
+
+impl Format {
+    /// The media type, for a `Content-Type` header.
+    #[must_use]
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Jpeg => "image/jpeg",
+            Self::Png => "image/png",
+        }
+    }
+}
+
+/// What the header of a picture says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SourceInfo {
+    /// By the bytes, whatever the file is called.
+    pub format: Format,
+    /// Width in pixels of the picture as shown, after orientation.
+    pub width: u32,
+    /// Height in pixels of the picture as shown, after orientation.
+    pub height: u32,
+    /// The most bytes that making the thumbnail holds at once, the source itself not counted: an upper estimate.
+    pub decode_memory: u64,
+}
+
+/// A header that has been read and found decodable.
+pub(crate) enum Header {
+    Jpeg(jpeg::Header),
+    Png(png::Header),
+}
+
+impl Header {
+    pub(crate) fn read(source: &[u8]) -> Result<Self, Error> {
+        match sniff(source)? {
+            Format::Jpeg => jpeg::header(source).map(Self::Jpeg),
+            Format::Png => png::header(source).map(Self::Png),
+        }
+    }
+
+    pub(crate) fn orientation(&self) -> Orientation {
+        match self {
+            Self::Jpeg(header) => header.orientation,
+            Self::Png(header) => header.orientation,
+        }
+    }
+
+    pub(crate) fn target(&self, options: &Options) -> Target {
+        fit::target(self.stored_size(), self.orientation(), options)
+    }
+
+    pub(crate) fn info(&self, target: &Target) -> SourceInfo {
+        let (width, height) = fit::turned(self.stored_size(), self.orientation());
+        let (format, decode_memory) = match self {
+            Self::Jpeg(header) => (Format::Jpeg, jpeg::memory(header, target)),
+            Self::Png(header) => (Format::Png, png::memory(header, target)),
+        };
+        SourceInfo { format, width, height, decode_memory: decode_memory.saturating_add(resample::FINISH_BYTES) }
+    }
+
+    pub(crate) fn decode(&self, source: &[u8], target: &Target, budget: &mut Budget) -> Result<Decoded, Error> {
+        match self {
+            Self::Jpeg(header) => jpeg::decode(source, header, target, budget),
+            Self::Png(header) => png::decode(source, header, target, budget),
+        }
+    }
+
+    fn stored_size(&self) -> (u32, u32) {
+        match self {
+            Self::Jpeg(header) => (header.width, header.height),
+            Self::Png(header) => (header.width, header.height),
+        }
+    }
+}

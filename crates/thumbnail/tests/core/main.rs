@@ -1,0 +1,14 @@
+//! The thumbnail core from outside. One binary, so that the fixtures are compiled once.
+
+#![expect(clippy::unwrap_used, reason = "a failing test should stop")]
+#![expect(clippy::print_stderr, reason = "what was not checked has to be said")]
+
+mod corpus;
+mod features;
+mod fixtures;
+mod jpeg_features;
+mod mutations;
+mod orientation;
+mod png_features;
+mod refusals;
+mod sizes;

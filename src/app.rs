@@ -1,0 +1,190 @@
+//! The use cases, and the only caller of the thumbnail core.
+//!
+//! [`store_upload`] is the way in; [`open`] and [`stat`] are the ways out. What they share, and the
+//! memory and cores that they may use, is in [`App`].
+
+mod janitor;
+mod locks;
+mod memory;
+mod pair;
+mod upload;
+
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use thumbnail::{Options, Thumbnail};
+use tokio::sync::{OnceCell, Semaphore};
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+use tracing::warn;
+
+pub use memory::Room;
+pub use upload::{Facts, Stored, Storing, Times, Upload, hex, milliseconds, store_upload, withdraw};
+
+use crate::config::Config;
+use crate::key::{self, Layout};
+use crate::store::{self, Bucket, Download, Range, Stat, Store};
+use janitor::Janitor;
+use locks::KeyLocks;
+use memory::{Busy, Memory};
+
+/// What all requests share.
+#[derive(Debug)]
+pub struct App {
+    store: Arc<Store>,
+    thumbnail: Options,
+    key_layout: Layout,
+    bodies: Memory,
+    decodes: Memory,
+    cores: Semaphore,
+    queue_timeout: Duration,
+    keeps_versions: OnceCell<bool>,
+    keys: KeyLocks,
+    janitor: Arc<Janitor>,
+    uploads: TaskTracker,
+}
+
+/// Why a use case failed, by who is at fault.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The client's: the picture is not one we take.
+    #[error(transparent)]
+    Picture(thumbnail::Error),
+    /// The client's: it asked not to replace an earlier file.
+    #[error("an object with the key {key:?} exists")]
+    AlreadyExists {
+        /// The key.
+        key: String,
+    },
+    /// Nobody's: there is an original, its thumbnail is still to be made.
+    #[error("the thumbnail is not made yet")]
+    ThumbnailPending,
+    /// Nobody's: too much to do at the moment.
+    #[error("no room in memory in time")]
+    Busy,
+    /// The store's, or a key that does not exist.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// Ours.
+    #[error("a task ended without a result")]
+    Internal(#[source] store::Cause),
+}
+
+impl From<Busy> for Error {
+    fn from(_: Busy) -> Self {
+        Self::Busy
+    }
+}
+
+impl App {
+    /// The use cases over a store.
+    pub fn new(config: &Config, store: Store) -> Self {
+        Self {
+            store: Arc::new(store),
+            thumbnail: config.thumbnail,
+            key_layout: config.key_layout,
+            bodies: Memory::new(config.body_memory, config.queue_timeout),
+            decodes: Memory::new(config.decode_memory, config.queue_timeout),
+            cores: Semaphore::new(available_parallelism().map_or(1, usize::from)),
+            queue_timeout: config.queue_timeout,
+            keeps_versions: OnceCell::new(),
+            keys: KeyLocks::default(),
+            janitor: Janitor::new(),
+            uploads: TaskTracker::new(),
+        }
+    }
+
+    /// The store behind the use cases.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Memory for a body of so many bytes, before the first of them is read.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] where there is none in time.
+    pub async fn room_for(&self, bytes: u64) -> Result<Room, Error> {
+        Ok(self.bodies.take(bytes).await?)
+    }
+
+    /// Says once whether a bucket cannot be used, or keeps no versions where names can repeat.
+    pub async fn inspect_store(&self) {
+        for bucket in [Bucket::Uploads, Bucket::Thumbnails] {
+            let name = self.store.name_of(bucket);
+            match self.store.keeps_versions(bucket).await {
+                Ok(true) => {}
+                Ok(false) if self.key_layout == Layout::Unique => {}
+                Ok(false) => warn!(
+                    bucket = name,
+                    "the bucket keeps no versions: a second upload of a name replaces the first for good; \
+                     enable versioning or set KEY_LAYOUT=unique"
+                ),
+                Err(error) => warn!(bucket = name, cause = with_causes(&error), "the bucket cannot be used"),
+            }
+        }
+    }
+
+    /// Waits for the uploads under way, then logs what is still to be removed.
+    pub async fn finish(&self, at_most: Duration) {
+        self.uploads.close();
+        if timeout(at_most, self.uploads.wait()).await.is_err() {
+            warn!(uploads = self.uploads.len(), "uploads are still under way as the server stops");
+        }
+        self.janitor.give_up(&self.store);
+    }
+}
+
+/// The facts of an object.
+///
+/// # Errors
+/// [`Error::ThumbnailPending`] where of a thumbnail only the original is there.
+pub async fn stat(app: &App, bucket: Bucket, key: &str) -> Result<Stat, Error> {
+    match app.store.head(bucket, key).await {
+        Err(store::Error::NotFound) => Err(missing(app, bucket, key).await),
+        found => Ok(found?),
+    }
+}
+
+/// An object on its way out.
+///
+/// # Errors
+/// As for [`stat`], and [`store::Error::RangeNotSatisfiable`].
+pub async fn open(app: &App, bucket: Bucket, key: &str, range: Option<Range>) -> Result<Download, Error> {
+    match app.store.get(bucket, key, range).await {
+        Err(store::Error::NotFound) => Err(missing(app, bucket, key).await),
+        found => Ok(found?),
+    }
+}
+
+/// The thumbnail of a picture, without a store: for files on this machine.
+///
+/// # Errors
+/// Those of the core.
+pub fn thumbnail_of(bytes: &[u8], options: &Options) -> Result<Thumbnail, thumbnail::Error> {
+    thumbnail::thumbnail(bytes, options)
+}
+
+/// An error with all that lies beneath it, for a log line.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}
+
+async fn missing(app: &App, bucket: Bucket, key: &str) -> Error {
+    let original_key = match bucket {
+        Bucket::Uploads => None,
+        Bucket::Thumbnails => key::original_of(key),
+    };
+    let Some(original_key) = original_key else { return Error::Store(store::Error::NotFound) };
+    match app.store.head(Bucket::Uploads, &original_key).await {
+        Ok(_) => Error::ThumbnailPending,
+        Err(error) => Error::Store(error),
+    }
+}

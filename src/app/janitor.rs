@@ -1,0 +1,126 @@
+//! The removals that could not be done at once: tried again in the background, then left to a person.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep};
+use tracing::{error, info, warn};
+
+use super::pair::{Orphan, Removal, remove};
+use crate::store::{Bucket, Store};
+
+/// How long a removal is tried.
+const PATIENCE: Duration = Duration::from_secs(5 * 60);
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// A store that comes back is not met by thousands of removals at once.
+const AT_ONCE: usize = 8;
+
+/// Knows every object that may stand without its partner.
+#[derive(Debug)]
+pub(super) struct Janitor {
+    pending: Mutex<Pending>,
+    at_once: Semaphore,
+}
+
+#[derive(Debug, Default)]
+struct Pending {
+    last_number: u64,
+    orphans: BTreeMap<u64, Orphan>,
+}
+
+impl Janitor {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self { pending: Mutex::default(), at_once: Semaphore::new(AT_ONCE) })
+    }
+
+    /// Removes what must not stay: now if the store lets us, else in the background. Where the outcome
+    /// of a put is unknown it is looked at again later, since the store may still be working on it.
+    pub(super) async fn remove(self: &Arc<Self>, store: &Arc<Store>, orphan: Orphan, outcome_is_known: bool) {
+        let outcome = remove(store, &orphan).await;
+        if let Ok(Removal::MustStay) = outcome {
+            return left_behind(store, &orphan, "it replaced an earlier object in a bucket without versions");
+        }
+        if outcome.is_ok() && outcome_is_known {
+            return;
+        }
+        if let Err(error) = &outcome {
+            warn!(bucket = store.name_of(orphan.bucket), key = orphan.key, partner_key = orphan.partner_key,
+                upload_id = orphan.upload_id, %error, "an object may stand without its partner; removing it in the background");
+        }
+        let number = self.note(orphan.clone());
+        let (janitor, store) = (Arc::clone(self), Arc::clone(store));
+        tokio::spawn(async move {
+            janitor.keep_trying(&store, &orphan, outcome.is_err()).await;
+            janitor.pending().orphans.remove(&number);
+        });
+    }
+
+    /// Logs what this process will not get round to any more.
+    pub(super) fn give_up(&self, store: &Store) {
+        for orphan in self.pending().orphans.values() {
+            left_behind(store, orphan, "the server stops");
+        }
+    }
+
+    async fn keep_trying(&self, store: &Store, orphan: &Orphan, mut failed_before: bool) {
+        let until = Instant::now() + PATIENCE;
+        let mut pause = FIRST_PAUSE;
+        let mut looks_left = 3;
+        loop {
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            let Ok(_turn) = self.at_once.acquire().await else { return };
+            match remove(store, orphan).await {
+                Ok(Removal::MustStay) => return left_behind(store, orphan, "it replaced an earlier object"),
+                Ok(Removal::Gone) if looks_left == 0 => {
+                    return if failed_before {
+                        removed(store, orphan)
+                    };
+                }
+                Ok(Removal::Gone) => looks_left -= 1,
+                Err(_) if Instant::now() < until => failed_before = true,
+                Err(error) => return left_behind(store, orphan, &error.to_string()),
+            }
+        }
+    }
+
+    fn note(&self, orphan: Orphan) -> u64 {
+        let mut pending = self.pending();
+        pending.last_number += 1;
+        let number = pending.last_number;
+        pending.orphans.insert(number, orphan);
+        number
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn removed(store: &Store, orphan: &Orphan) {
+    info!(
+        bucket = store.name_of(orphan.bucket),
+        key = orphan.key,
+        upload_id = orphan.upload_id,
+        "no object stands without its partner any more"
+    );
+}
+
+fn left_behind(store: &Store, orphan: &Orphan, reason: &str) {
+    let partner = match orphan.bucket {
+        Bucket::Uploads => Bucket::Thumbnails,
+        Bucket::Thumbnails => Bucket::Uploads,
+    };
+    error!(
+        bucket = store.name_of(orphan.bucket),
+        key = orphan.key,
+        partner_bucket = store.name_of(partner),
+        partner_key = orphan.partner_key,
+        upload_id = orphan.upload_id,
+        reason,
+        "an object was left behind that may stand without its partner"
+    );
+}

@@ -1,0 +1,72 @@
+//! Room in memory: what is taken before bytes are held, and waited for when there is none.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
+
+/// The unit that memory is counted in, in bytes.
+const STEP: u64 = 1024;
+
+/// Memory of a fixed size, handed out first come, first served.
+#[derive(Debug)]
+pub(super) struct Memory {
+    steps: Arc<Semaphore>,
+    patience: Duration,
+}
+
+/// Memory that its holder may use until this is dropped.
+#[derive(Debug)]
+pub struct Room(OwnedSemaphorePermit);
+
+/// There was no room in time.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Busy;
+
+impl Memory {
+    /// `bytes` in all; whoever asks waits for at most `patience`.
+    pub(super) fn new(bytes: u64, patience: Duration) -> Self {
+        Self { steps: Arc::new(Semaphore::new(steps_for(bytes) as usize)), patience }
+    }
+
+    /// Room for so many bytes, which must not be more than there are in all.
+    ///
+    /// # Errors
+    /// [`Busy`] where there was none within the patience.
+    pub(super) async fn take(&self, bytes: u64) -> Result<Room, Busy> {
+        let deadline = Instant::now() + self.patience;
+        match timeout_at(deadline, Arc::clone(&self.steps).acquire_many_owned(steps_for(bytes))).await {
+            Ok(Ok(permit)) => Ok(Room(permit)),
+            Ok(Err(_)) | Err(_) => Err(Busy),
+        }
+    }
+}
+
+impl Room {
+    /// Gives back what is more than so many bytes.
+    pub fn shrink_to(&mut self, bytes: u64) {
+        let surplus = self.0.num_permits().saturating_sub(steps_for(bytes) as usize);
+        drop(self.0.split(surplus));
+    }
+}
+
+fn steps_for(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(STEP)).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn room_is_waited_for_and_given_back() {
+        let memory = Memory::new(10 * STEP, Duration::from_millis(10));
+        let mut room = memory.take(8 * STEP).await.expect("all of it is free");
+        assert_eq!(memory.take(3 * STEP).await.err(), Some(Busy), "only two steps are left");
+        room.shrink_to(7 * STEP - 1);
+        assert!(memory.take(3 * STEP).await.is_ok(), "three are left now");
+        drop(room);
+        assert!(memory.take(10 * STEP).await.is_ok(), "all were given back");
+    }
+}

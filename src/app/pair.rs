@@ -1,0 +1,118 @@
+//! Both objects or neither: how an original and its thumbnail are stored as a pair.
+//!
+//! A put that failed may have landed all the same, and one that was retried may have landed twice. So
+//! undoing never trusts what a put said: it looks at the key's newest version and removes it where it
+//! carries this upload's id, by its version, until the newest is somebody else's. A plain DELETE would
+//! hide an earlier good file; it is used only where there are no versions and the key was new.
+
+use crate::store::{Bucket, Condition, Error, Object, Store, Written};
+
+/// The longest chain of an upload's own versions under one key: each attempt of a put may leave one.
+const MOST_OWN_VERSIONS: usize = 6;
+
+/// An original and its thumbnail on their way into the store.
+#[derive(Debug)]
+pub(super) struct Pair {
+    pub(super) original_key: String,
+    pub(super) original: Object,
+    pub(super) thumbnail_key: String,
+    pub(super) thumbnail: Object,
+    pub(super) upload_id: String,
+    pub(super) condition: Condition,
+}
+
+/// The two versions that landed.
+#[derive(Debug)]
+pub(super) struct Landed {
+    pub(super) original: Written,
+    pub(super) thumbnail: Written,
+}
+
+/// One object that must not stay, with all that is needed to remove nothing else.
+#[derive(Clone, Debug)]
+pub(super) struct Orphan {
+    pub(super) bucket: Bucket,
+    pub(super) key: String,
+    pub(super) partner_key: String,
+    pub(super) upload_id: String,
+    /// Whether nothing was stored under this key before.
+    pub(super) key_was_new: bool,
+}
+
+/// What has become of an [`Orphan`].
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Removal {
+    /// The newest version, if any, is not of this upload.
+    Gone,
+    /// It replaced an earlier object in a bucket without versions: nothing can bring that one back.
+    MustStay,
+}
+
+/// Which keys were new before the pair was stored. It matters only in buckets without versions.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WereNew {
+    pub(super) original: bool,
+    pub(super) thumbnail: bool,
+}
+
+/// Puts both: at once, or the original first where it must not exist yet.
+pub(super) async fn put(store: &Store, pair: &Pair) -> Result<Landed, Error> {
+    let put_original = store.put(Bucket::Uploads, &pair.original_key, &pair.original, pair.condition);
+    let put_thumbnail = store.put(Bucket::Thumbnails, &pair.thumbnail_key, &pair.thumbnail, Condition::Always);
+    match pair.condition {
+        Condition::Always => {
+            let (original, thumbnail) = tokio::join!(put_original, put_thumbnail);
+            Ok(Landed { original: original?, thumbnail: thumbnail? })
+        }
+        Condition::IfAbsent => Ok(Landed { original: put_original.await?, thumbnail: put_thumbnail.await? }),
+    }
+}
+
+impl Pair {
+    /// The two objects as they would have to be removed.
+    pub(super) fn orphans(&self, were_new: WereNew) -> [Orphan; 2] {
+        let orphan = |bucket, key: &str, partner: &str, key_was_new| Orphan {
+            bucket,
+            key: key.into(),
+            partner_key: partner.into(),
+            upload_id: self.upload_id.clone(),
+            key_was_new,
+        };
+        let (original, thumbnail) = (&self.original_key, &self.thumbnail_key);
+        [
+            orphan(Bucket::Uploads, original, thumbnail, were_new.original),
+            orphan(Bucket::Thumbnails, thumbnail, original, were_new.thumbnail),
+        ]
+    }
+}
+
+/// Removes every newest version that carries the upload's id.
+///
+/// # Errors
+/// Where the store could not be asked, or did not remove what it was told to.
+pub(super) async fn remove(store: &Store, orphan: &Orphan) -> Result<Removal, Error> {
+    for _ in 0..MOST_OWN_VERSIONS {
+        let newest = match store.head(orphan.bucket, &orphan.key).await {
+            Ok(newest) => newest,
+            Err(Error::NotFound) => return Ok(Removal::Gone),
+            Err(error) => return Err(error),
+        };
+        if newest.metadata.upload_id.as_ref() != Some(&orphan.upload_id) {
+            return Ok(Removal::Gone);
+        }
+        if newest.version_id.is_none() && !orphan.key_was_new {
+            return Ok(Removal::MustStay);
+        }
+        store.remove(orphan.bucket, &orphan.key, newest.version_id.as_deref()).await?;
+    }
+    Err(Error::Unavailable("the object is still there after it was removed".into()))
+}
+
+/// Whether each key is free. Only asked where the buckets keep no versions; where the store does not
+/// say, the key counts as taken, so that nothing is removed by mistake.
+pub(super) async fn were_new(store: &Store, original_key: &str, thumbnail_key: &str) -> WereNew {
+    let is_new = async |bucket, key| matches!(store.head(bucket, key).await, Err(Error::NotFound));
+    let (original, thumbnail) =
+        tokio::join!(is_new(Bucket::Uploads, original_key), is_new(Bucket::Thumbnails, thumbnail_key));
+    WereNew { original, thumbnail }
+}

@@ -1,0 +1,264 @@
+//! An upload: decoded before anything is stored, then stored as a pair.
+//!
+//! From the moment its body is here, an upload runs as a task of its own, so that a client that goes
+//! away does not stop the storing half-way.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use thumbnail::Thumbnail;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::timeout;
+use tracing::{Instrument, Span, info, warn};
+use uuid::Uuid;
+
+use super::memory::Room;
+use super::pair::{self, Landed, Orphan, Pair, WereNew};
+use super::{App, Error};
+use crate::key::{Layout, OriginalKey};
+use crate::store::{self, Bucket, Condition, Metadata, Object, cache_control};
+
+/// A file that has arrived as a whole.
+#[derive(Debug)]
+pub struct Upload {
+    /// The key it will have.
+    pub key: OriginalKey,
+    /// Its content.
+    pub bytes: Bytes,
+    /// The SHA-256 of its content, in lower-case hexadecimal.
+    pub sha256: String,
+    /// Whether it may replace an earlier file.
+    pub condition: Condition,
+    /// How long it took to arrive.
+    pub receive: Duration,
+    /// The memory that its content takes.
+    pub room: Room,
+}
+
+/// An upload under way, whether anybody waits for it or not.
+#[derive(Debug)]
+pub struct Storing {
+    key: OriginalKey,
+    task: JoinHandle<Result<Stored, Error>>,
+}
+
+/// An upload that is stored, with its thumbnail.
+#[derive(Debug)]
+pub struct Stored {
+    /// The original.
+    pub original: Facts,
+    /// The SHA-256 of the original, in lower-case hexadecimal.
+    pub sha256: String,
+    /// The thumbnail.
+    pub thumbnail: Facts,
+    /// How long each phase took.
+    pub times: Times,
+    orphans: [Orphan; 2],
+}
+
+/// What is known of a stored picture.
+#[derive(Debug)]
+pub struct Facts {
+    /// Its key.
+    pub key: String,
+    /// Its version; none where the bucket keeps none.
+    pub version_id: Option<String>,
+    /// Its media type.
+    pub content_type: &'static str,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Pixels across, as shown.
+    pub width: u32,
+    /// Pixels down, as shown.
+    pub height: u32,
+}
+
+/// How long the phases of an upload took.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// From the first byte to the last.
+    pub receive: Duration,
+    /// Waiting for a core, decoding, encoding.
+    pub decode: Duration,
+    /// Both puts.
+    pub store: Duration,
+}
+
+/// Makes the thumbnail of an upload and stores both, or neither.
+pub fn store_upload(app: &Arc<App>, upload: Upload) -> Storing {
+    let key = upload.key.clone();
+    let work = run(Arc::clone(app), upload).instrument(Span::current());
+    Storing { key, task: app.uploads.spawn(work) }
+}
+
+impl Storing {
+    /// The key that the original will have.
+    pub fn key(&self) -> &OriginalKey {
+        &self.key
+    }
+
+    /// Waits until both objects are stored.
+    ///
+    /// # Errors
+    /// [`Error`]; nothing is stored then, or it is being removed in the background.
+    pub async fn finish(self) -> Result<Stored, Error> {
+        self.task.await.map_err(|error| Error::Internal(Box::new(error)))?
+    }
+}
+
+/// Takes back uploads that turned out to be part of a request that is refused as a whole.
+pub async fn withdraw(app: &App, uploads: Vec<Stored>) {
+    for orphan in uploads.into_iter().flat_map(|upload| upload.orphans) {
+        app.janitor.remove(&app.store, orphan, true).await;
+    }
+}
+
+/// Bytes in lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+}
+
+/// Milliseconds with one decimal.
+pub fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 10_000.0).round() / 10.0
+}
+
+async fn run(app: Arc<App>, upload: Upload) -> Result<Stored, Error> {
+    let begun = Instant::now();
+    let thumbnail = decode(&app, upload.bytes.clone()).await?;
+    let decode = begun.elapsed();
+    warn_of_disguise(&upload.key, &thumbnail);
+    let [mut original_facts, mut thumbnail_facts] = facts(&upload, &thumbnail);
+
+    let begun = Instant::now();
+    let Upload { key, bytes, sha256, condition, receive, room } = upload;
+    let pair = pair_of(&app, &key, bytes, &sha256, condition, thumbnail);
+    let _turn = app.keys.lock(&pair.original_key).await;
+    let (landed, orphans) = store(&app, &pair).await?;
+    drop(room);
+
+    original_facts.version_id = landed.original.version_id;
+    thumbnail_facts.version_id = landed.thumbnail.version_id;
+    let times = Times { receive, decode, store: begun.elapsed() };
+    let stored = Stored { original: original_facts, sha256, thumbnail: thumbnail_facts, times, orphans };
+    log(&stored);
+    Ok(stored)
+}
+
+async fn decode(app: &App, bytes: Bytes) -> Result<Thumbnail, Error> {
+    let options = app.thumbnail;
+    let header = thumbnail::probe_with(&bytes, &options).map_err(Error::Picture)?;
+    let _room = app.decodes.take(header.decode_memory).await?;
+    let Ok(Ok(_core)) = timeout(app.queue_timeout, app.cores.acquire()).await else {
+        return Err(Error::Busy);
+    };
+    let decoded = spawn_blocking(move || thumbnail::thumbnail(&bytes, &options)).await;
+    decoded.map_err(|error| Error::Internal(Box::new(error)))?.map_err(Error::Picture)
+}
+
+fn pair_of(
+    app: &App,
+    key: &OriginalKey,
+    bytes: Bytes,
+    sha256: &str,
+    condition: Condition,
+    thumbnail: Thumbnail,
+) -> Pair {
+    let upload_id = Uuid::now_v7().to_string();
+    let object = |bytes: Bytes, content_type, own_sha256: String| Object {
+        bytes,
+        content_type,
+        cache_control: cache_control(app.key_layout),
+        metadata: Metadata {
+            upload_id: Some(upload_id.clone()),
+            source_sha256: Some(sha256.into()),
+            sha256: Some(own_sha256),
+        },
+    };
+    let thumbnail_sha256 = hex(&Sha256::digest(&thumbnail.bytes));
+    Pair {
+        original_key: key.as_str().into(),
+        original: object(bytes, thumbnail.source.format.content_type(), sha256.into()),
+        thumbnail_key: key.thumbnail(),
+        thumbnail: object(thumbnail.bytes.into(), thumbnail.format.content_type(), thumbnail_sha256),
+        upload_id,
+        condition,
+    }
+}
+
+async fn store(app: &App, pair: &Pair) -> Result<(Landed, [Orphan; 2]), Error> {
+    let were_new = which_were_new(app, pair).await;
+    match pair::put(&app.store, pair).await {
+        Ok(landed) => Ok((landed, pair.orphans(were_new))),
+        Err(store::Error::AlreadyExists) => Err(Error::AlreadyExists { key: pair.original_key.clone() }),
+        Err(error) => {
+            let [original, thumbnail] = pair.orphans(were_new);
+            let janitor = &app.janitor;
+            tokio::join!(janitor.remove(&app.store, original, false), janitor.remove(&app.store, thumbnail, false));
+            Err(Error::Store(error))
+        }
+    }
+}
+
+/// Asks the store only where the answer can matter: see [`pair`].
+async fn which_were_new(app: &App, pair: &Pair) -> WereNew {
+    let ask = async || -> Result<bool, store::Error> {
+        Ok(app.store.keeps_versions(Bucket::Uploads).await? && app.store.keeps_versions(Bucket::Thumbnails).await?)
+    };
+    let keeps_versions = app.keeps_versions.get_or_try_init(ask).await.is_ok_and(|keeps| *keeps);
+    match app.key_layout {
+        _ if keeps_versions => WereNew { original: false, thumbnail: false },
+        Layout::Unique => WereNew { original: true, thumbnail: true },
+        Layout::Name => pair::were_new(&app.store, &pair.original_key, &pair.thumbnail_key).await,
+    }
+}
+
+fn facts(upload: &Upload, thumbnail: &Thumbnail) -> [Facts; 2] {
+    let original = Facts {
+        key: upload.key.as_str().into(),
+        version_id: None,
+        content_type: thumbnail.source.format.content_type(),
+        bytes: upload.bytes.len() as u64,
+        width: thumbnail.source.width,
+        height: thumbnail.source.height,
+    };
+    let thumbnail = Facts {
+        key: upload.key.thumbnail(),
+        version_id: None,
+        content_type: thumbnail.format.content_type(),
+        bytes: thumbnail.bytes.len() as u64,
+        width: thumbnail.width,
+        height: thumbnail.height,
+    };
+    [original, thumbnail]
+}
+
+/// Both types are allowed, so this is no error; but somebody may want to know.
+fn warn_of_disguise(key: &OriginalKey, thumbnail: &Thumbnail) {
+    let format = thumbnail.source.format;
+    let is_named_png = key.as_str().to_ascii_lowercase().ends_with(".png");
+    if is_named_png != (format == thumbnail::Format::Png) {
+        let content_type = format.content_type();
+        warn!(key = key.as_str(), content_type, "the content is of another type than the extension says");
+    }
+}
+
+fn log(stored: &Stored) {
+    info!(
+        key = stored.original.key,
+        bytes = stored.original.bytes,
+        content_type = stored.original.content_type,
+        width = stored.original.width,
+        height = stored.original.height,
+        thumbnail_key = stored.thumbnail.key,
+        thumbnail_bytes = stored.thumbnail.bytes,
+        receive_ms = milliseconds(stored.times.receive),
+        decode_ms = milliseconds(stored.times.decode),
+        store_ms = milliseconds(stored.times.store),
+        "thumbnail created"
+    );
+}

@@ -1,0 +1,155 @@
+//! A request body that cannot be endless: it has a deadline, and what nobody reads is read off for a while
+//! so that the client gets to see the answer.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header;
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::BodyExt;
+use tokio::time::{Instant, Sleep, sleep, timeout};
+
+/// What a body may take however small it is.
+const GRACE: Duration = Duration::from_secs(30);
+/// And on top of that, for each byte that came.
+const SLOWEST_BYTES_PER_SECOND: u64 = 50_000;
+/// How long an unread body is read off beside the answer.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// The body came too slowly.
+#[derive(Debug, thiserror::Error)]
+#[error("the body came too slowly")]
+pub(super) struct TooSlow;
+
+/// A body under guard.
+pub(super) struct Guarded {
+    inner: Body,
+    grace: Duration,
+    received: u64,
+    /// Only the time in which we wait for the client counts, not the time in which it waits for us.
+    waited: Duration,
+    waiting: Option<(Instant, Pin<Box<Sleep>>)>,
+    drain_at_most: u64,
+    awaits_continue: bool,
+}
+
+/// Puts a request's body under guard; what is not read of it is read off up to `drain_at_most` bytes.
+pub(super) fn guard(request: Request, drain_at_most: u64) -> Request {
+    let awaits_continue = request.headers().contains_key(header::EXPECT);
+    request.map(|inner| {
+        if inner.is_end_stream() {
+            return inner;
+        }
+        Body::new(Guarded { inner, grace: GRACE, received: 0, waited: Duration::ZERO, waiting: None, drain_at_most, awaits_continue })
+    })
+}
+
+impl Guarded {
+    fn allowed(&self) -> Duration {
+        self.grace + Duration::from_millis(self.received * 1_000 / SLOWEST_BYTES_PER_SECOND)
+    }
+
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let left = self.allowed().saturating_sub(self.waited);
+        let (_, timer) = self.waiting.get_or_insert_with(|| (Instant::now(), Box::pin(sleep(left))));
+        timer.as_mut().poll(cx)
+    }
+}
+
+impl HttpBody for Guarded {
+    type Data = Bytes;
+    type Error = axum::BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let this = &mut *self;
+        this.awaits_continue = false;
+        match Pin::new(&mut this.inner).poll_frame(cx) {
+            Poll::Ready(frame) => {
+                if let Some((since, _)) = this.waiting.take() {
+                    this.waited += since.elapsed();
+                }
+                if let Some(Ok(frame)) = &frame {
+                    this.received += frame.data_ref().map_or(0, |data| data.len() as u64);
+                }
+                Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+            }
+            Poll::Pending => match this.poll_deadline(cx) {
+                Poll::Ready(()) => Poll::Ready(Some(Err(TooSlow.into()))),
+                Poll::Pending => Poll::Pending,
+            },
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// A client that still sends would not read our answer but meet a reset. One that waits for `100 Continue`
+/// gets the answer instead, and reading on would only invite it to send.
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        if self.inner.is_end_stream() || self.awaits_continue {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let body = std::mem::take(&mut self.inner);
+        runtime.spawn(timeout(DRAIN, drain(body, self.drain_at_most)));
+    }
+}
+
+async fn drain(mut body: Body, mut bytes_left: u64) {
+    while let Some(Ok(frame)) = body.frame().await {
+        let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+        let Some(left) = bytes_left.checked_sub(bytes) else { return };
+        bytes_left = left;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::stream;
+
+    #[tokio::test]
+    async fn a_trickle_ends_at_the_deadline_and_waiting_for_us_does_not_count() {
+        let trickle = stream::unfold((), |()| async {
+            sleep(Duration::from_millis(10)).await;
+            Some((Ok::<_, std::io::Error>(Bytes::from_static(b"x")), ()))
+        });
+        let mut body = Guarded {
+            inner: Body::from_stream(trickle),
+            grace: Duration::from_millis(200),
+            received: 0,
+            waited: Duration::ZERO,
+            waiting: None,
+            drain_at_most: 0,
+            awaits_continue: false,
+        };
+        assert!(body.frame().await.is_some_and(|frame| frame.is_ok()));
+        sleep(Duration::from_millis(300)).await;
+        assert!(body.frame().await.is_some_and(|frame| frame.is_ok()), "we were slow, not the client");
+        let mut frames = 0;
+        let error = loop {
+            match body.frame().await {
+                Some(Ok(_)) => frames += 1,
+                Some(Err(error)) => break error,
+                None => panic!("the trickle never ends by itself"),
+            }
+        };
+        assert!((1..=20).contains(&frames), "{frames} frames of 10 ms each came within 200 ms");
+        assert!(error.is::<TooSlow>(), "{error:?}");
+    }
+}

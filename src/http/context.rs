@@ -1,0 +1,143 @@
+//! What every request and every answer has: an id, a span around its log lines, security headers, and
+//! refusals written out as documents.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tracing::{Instrument, info_span};
+use uuid::Uuid;
+
+use super::problem::{Problem, Refusal};
+use super::{Web, page};
+
+/// Where the id travels, in both directions.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The id of a request: the client's or the gateway's own where it is a sane one, else a new UUIDv7.
+#[derive(Clone, Debug)]
+pub struct RequestId(Arc<str>);
+
+impl RequestId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn of(request: &Request) -> Self {
+        let is_sane = |id: &&str| {
+            (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.=+/:".contains(&b))
+        };
+        let given = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).filter(is_sane);
+        Self(given.map_or_else(|| Uuid::now_v7().to_string().into(), Into::into))
+    }
+}
+
+/// The outermost layer.
+pub(super) async fn with_context(State(web): State<Arc<Web>>, mut request: Request, next: Next) -> Response {
+    let request_id = RequestId::of(&request);
+    let span = info_span!("request", request_id = request_id.as_str());
+    let as_page = is_for_a_person(&request);
+    request.extensions_mut().insert(request_id.clone());
+    let answer = async {
+        let response = next.run(request).await;
+        let response = refusals_of_others(response);
+        write_out(&web, response, &request_id, as_page)
+    };
+    with_headers(answer.instrument(span).await, &request_id)
+}
+
+/// A panic in a handler, as a problem of ours.
+pub(super) fn from_panic(panic: Box<dyn Any + Send>) -> Response {
+    let message = match panic.downcast::<&'static str>() {
+        Ok(message) => message.to_string(),
+        Err(panic) => panic.downcast::<String>().map_or_else(|_| "a panic".into(), |message| *message),
+    };
+    Refusal::Panic(message).into_response()
+}
+
+/// Whether a person in front of a browser's form sees the answer: HTML has to be preferred by name, which
+/// `*/*` does not do.
+pub(super) fn is_for_a_person(request: &Request) -> bool {
+    let path = request.uri().path();
+    let is_form = request.method() == Method::POST && path == "/uploads";
+    (is_form && prefers_html(request.headers())) || path.starts_with("/result/")
+}
+
+fn prefers_html(headers: &axum::http::HeaderMap) -> bool {
+    let accepted: Vec<&str> = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+    let quality_of = |wanted: &str| {
+        let ranges = accepted.iter().flat_map(|value| value.split(','));
+        let of_wanted = ranges.filter_map(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            let is_wanted = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(wanted));
+            let quality = parts.find_map(|parameter| parameter.strip_prefix("q=")?.parse().ok());
+            is_wanted.then(|| quality.unwrap_or(1.0_f32))
+        });
+        of_wanted.fold(0.0, f32::max)
+    };
+    quality_of("text/html") > quality_of("application/json").max(quality_of("application/problem+json"))
+}
+
+/// Axum answers some requests by itself, with bare statuses.
+fn refusals_of_others(mut response: Response) -> Response {
+    if response.extensions().get::<Problem>().is_some() {
+        return response;
+    }
+    match response.status() {
+        StatusCode::METHOD_NOT_ALLOWED => {
+            let allow = response.headers_mut().remove(header::ALLOW);
+            Refusal::MethodNotAllowed { allow }.into_response()
+        }
+        _ => response,
+    }
+}
+
+fn write_out(web: &Web, response: Response, request_id: &RequestId, as_page: bool) -> Response {
+    let Some(problem) = response.extensions().get::<Problem>() else { return response };
+    problem.log();
+    if as_page {
+        return problem.answer_with(page::HTML, page::refusal(web, problem, request_id));
+    }
+    problem.answer_with("application/problem+json", problem.document(request_id).to_string())
+}
+
+fn with_headers(mut response: Response, request_id: &RequestId) -> Response {
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(request_id.as_str()) {
+        headers.insert(REQUEST_ID, value);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let is_page = headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
+    let policy = if is_page { page::POLICY } else { "default-src 'none'; sandbox" };
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn html_has_to_be_preferred_by_name() {
+        let table = [
+            ("text/html,application/xhtml+xml,*/*;q=0.8", true, "a browser's form"),
+            ("*/*", false, "curl"),
+            ("", false, "no Accept"),
+            ("application/json, text/plain, */*", false, "axios"),
+            ("application/json, text/html;q=0.5", false, "JSON is preferred"),
+            ("application/json;q=0.5, TEXT/HTML", true, "HTML is preferred"),
+            ("text/html;q=0", false, "HTML is refused"),
+            ("text/*", false, "not by name"),
+        ];
+        for (accept, expected, reason) in table {
+            let mut headers = axum::http::HeaderMap::new();
+            headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+            assert_eq!(prefers_html(&headers), expected, "{reason}: {accept}");
+        }
+    }
+}

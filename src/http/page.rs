@@ -1,0 +1,130 @@
+//! The pages that people see: the upload page, the form's answer, the list of problems.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::{Uri, header};
+use axum::response::{IntoResponse, Response};
+
+use super::Web;
+use super::context::RequestId;
+use super::problem::{Code, Problem, Refusal};
+use super::record::Outcome;
+use crate::key::{OriginalKey, from_request_path, to_url_path};
+use crate::store::{self, Bucket};
+
+/// The media type of every page.
+pub(super) const HTML: &str = "text/html; charset=utf-8";
+
+/// What our pages may load: our own files, and the previews that the script makes.
+pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; \
+    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+const INDEX: &str = include_str!("../../static/index.html");
+/// The files under `/static/`, all of them in the binary.
+const FILES: [(&str, &str, &str); 2] = [
+    ("thumbgate.css", "text/css; charset=utf-8", include_str!("../../static/thumbgate.css")),
+    ("upload.js", "text/javascript; charset=utf-8", include_str!("../../static/upload.js")),
+];
+
+/// `GET /`.
+pub(super) async fn index() -> Response {
+    ([(header::CONTENT_TYPE, HTML), (header::CACHE_CONTROL, "no-cache")], INDEX).into_response()
+}
+
+/// `GET /static/{file}`.
+pub(super) async fn file(Path(wanted): Path<String>) -> Result<Response, Refusal> {
+    let found = FILES.iter().find(|(name, ..)| *name == wanted).ok_or(Refusal::NotFound)?;
+    let (_, content_type, content) = *found;
+    Ok(([(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-cache")], content).into_response())
+}
+
+/// `GET /result/{key}`: what a browser's form is sent on to.
+pub(super) async fn result(State(web): State<Arc<Web>>, uri: Uri) -> Result<Response, Refusal> {
+    let path = uri.path().strip_prefix("/result/").unwrap_or_default();
+    let key = from_request_path(path).ok_or(Refusal::NotFound)?;
+    let missing = || Refusal::App(store::Error::NotFound.into());
+    let thumbnail_key = OriginalKey::existing(&key).ok_or_else(missing)?.thumbnail();
+    web.app.store().head(Bucket::Uploads, &key).await?;
+    let body = format!("<h1>Uploaded</h1>\n{}", figure(&web, &key, &thumbnail_key));
+    Ok(([(header::CONTENT_TYPE, HTML), (header::CACHE_CONTROL, "no-cache")], page(&web, "Uploaded", &body))
+        .into_response())
+}
+
+/// `GET /problems`: what each problem's `type` links to.
+pub(super) async fn problems(State(web): State<Arc<Web>>) -> Response {
+    let mut body = String::from(
+        "<h1>Problems</h1>\n<p>Every refusal is an <code>application/problem+json</code> document (RFC 9457) \
+         with one of these codes.</p>\n<dl class=\"problems\">\n",
+    );
+    for about in Code::ALL.map(Code::about) {
+        let (code, status, title, advice) = (about.code, about.status.as_u16(), about.title, about.advice);
+        let _ = writeln!(
+            body,
+            "<dt id=\"{code}\"><code>{code}</code> <span>{status}</span></dt>\n<dd>{}. {}</dd>",
+            escaped(title),
+            escaped(advice)
+        );
+    }
+    body.push_str("</dl>");
+    ([(header::CONTENT_TYPE, HTML), (header::CACHE_CONTROL, "no-cache")], page(&web, "Problems", &body)).into_response()
+}
+
+/// A refusal for a person.
+pub(super) fn refusal(web: &Web, problem: &Problem, request_id: &RequestId) -> String {
+    let about = problem.code.about();
+    let body = format!(
+        "<h1>{}</h1>\n<p>{}</p>\n<p>{}</p>\n<p class=\"small\">Problem <code>{}</code>, request <code>{}</code></p>",
+        escaped(about.title),
+        escaped(&problem.detail),
+        escaped(about.advice),
+        about.code,
+        escaped(request_id.as_str()),
+    );
+    page(web, about.title, &body)
+}
+
+/// What became of several files.
+pub(super) fn several(web: &Web, outcomes: &[Outcome]) -> String {
+    let mut body = String::from("<h1>Your files</h1>\n<ol class=\"results\">\n");
+    for outcome in outcomes {
+        let item = match outcome {
+            Outcome::Created(record) => figure(web, &record.upload.picture.key, &record.thumbnail.key),
+            Outcome::Refused(problem) => format!(
+                "<p><strong>{}</strong><br>{}</p>",
+                escaped(problem.code.about().title),
+                escaped(&problem.detail)
+            ),
+        };
+        let _ = writeln!(body, "<li>{item}</li>");
+    }
+    body.push_str("</ol>");
+    page(web, "Your files", &body)
+}
+
+fn figure(web: &Web, key: &str, thumbnail_key: &str) -> String {
+    format!(
+        "<figure><img src=\"{}/thumbnails/{}\" alt=\"Thumbnail of {key}\">\n\
+         <figcaption>Original <code>{key}</code><br>Thumbnail <code>{}</code></figcaption></figure>",
+        web.base_path(),
+        to_url_path(thumbnail_key),
+        escaped(thumbnail_key),
+        key = escaped(key),
+    )
+}
+
+fn page(web: &Web, title: &str, body: &str) -> String {
+    let base = escaped(web.base_path());
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{} · thumbgate</title>\n<link rel=\"stylesheet\" href=\"{base}/static/thumbgate.css\">\n</head>\n\
+         <body>\n<main>\n{body}\n<p><a href=\"{base}/\">Upload more</a></p>\n</main>\n</body>\n</html>\n",
+        escaped(title),
+    )
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

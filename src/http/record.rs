@@ -1,0 +1,121 @@
+//! The upload record: what a client gets to know of what it uploaded.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use tracing::warn;
+
+use super::Web;
+use super::context::RequestId;
+use super::problem::Problem;
+use crate::app::{Facts, Stored, with_causes};
+use crate::key::to_url_path;
+use crate::store::{Bucket, ReadMethod};
+
+/// An upload that is stored.
+#[derive(Debug, Serialize)]
+pub(super) struct Record {
+    /// The original.
+    pub upload: Original,
+    /// The thumbnail.
+    pub thumbnail: Picture,
+    /// The original's address once more, where clients such as Uppy look for it.
+    pub url: String,
+}
+
+/// What stands about the original.
+#[derive(Debug, Serialize)]
+pub(super) struct Original {
+    /// What stands about every picture.
+    #[serde(flatten)]
+    pub picture: Picture,
+    /// The SHA-256 of its bytes, in lower-case hexadecimal.
+    pub sha256: String,
+}
+
+/// What stands about every picture.
+#[derive(Debug, Serialize)]
+pub(super) struct Picture {
+    /// The bucket it is in.
+    pub bucket: String,
+    /// Its key.
+    pub key: String,
+    /// Its version; null where the bucket keeps none.
+    pub version_id: Option<String>,
+    /// Its media type, by its bytes.
+    pub content_type: &'static str,
+    /// Its size.
+    pub bytes: u64,
+    /// Pixels across, as shown.
+    pub width: u32,
+    /// Pixels down, as shown.
+    pub height: u32,
+    /// Where it can be had.
+    pub url: String,
+}
+
+/// What became of one file among several.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// It is stored.
+    Created(Box<Record>),
+    /// It is not.
+    Refused(Problem),
+}
+
+impl Record {
+    /// The record of an upload.
+    pub(super) async fn of(web: &Web, stored: &Stored) -> Self {
+        let url = original_url(web, &stored.original.key).await;
+        let thumbnail_url = format!("{}/thumbnails/{}", web.public_url, to_url_path(&stored.thumbnail.key));
+        let original = picture(web, Bucket::Uploads, &stored.original, url.clone());
+        Self {
+            upload: Original { picture: original, sha256: stored.sha256.clone() },
+            thumbnail: picture(web, Bucket::Thumbnails, &stored.thumbnail, thumbnail_url),
+            url,
+        }
+    }
+}
+
+impl Outcome {
+    /// The same as a member of `results`.
+    pub(super) fn document(&self, request_id: &RequestId) -> Value {
+        match self {
+            Self::Created(record) => {
+                let mut document = json!(record);
+                document["status"] = 201.into();
+                document
+            }
+            Self::Refused(problem) => {
+                json!({ "status": problem.code.about().status.as_u16(), "problem": problem.document(request_id) })
+            }
+        }
+    }
+}
+
+fn picture(web: &Web, bucket: Bucket, facts: &Facts, url: String) -> Picture {
+    Picture {
+        bucket: web.app.store().name_of(bucket).into(),
+        key: facts.key.clone(),
+        version_id: facts.version_id.clone(),
+        content_type: facts.content_type,
+        bytes: facts.bytes,
+        width: facts.width,
+        height: facts.height,
+        url,
+    }
+}
+
+/// Originals on S3 are not for everybody, so that a plain address would be of no use to the uploader.
+async fn original_url(web: &Web, key: &str) -> String {
+    let plain = || format!("{}/uploads/{}", web.public_url, to_url_path(key));
+    if web.public_originals {
+        return plain();
+    }
+    match web.app.store().presigned(key, ReadMethod::Get).await {
+        Ok(presigned) => presigned.unwrap_or_else(plain),
+        Err(error) => {
+            warn!(key, error = with_causes(&error), "no link to the original could be signed");
+            plain()
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The ways in: a form with files, or one bare file.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::{Body, HttpBody};
+use axum::extract::{Extension, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
+use serde_json::json;
+
+use super::Web;
+use super::context::{RequestId, is_for_a_person};
+use super::multipart::{FilePart, Form, broken_body};
+use super::page;
+use super::problem::{Problem, Refusal};
+use super::receive::Receiving;
+use super::record::{Outcome, Record};
+use crate::app::{self, Stored, Storing, Times, Upload, store_upload};
+use crate::key::{OriginalKey, to_url_path};
+use crate::store::Condition;
+
+/// `POST /uploads`: a form with one file or several.
+pub(super) async fn post(
+    State(web): State<Arc<Web>>,
+    Extension(request_id): Extension<RequestId>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let as_page = is_for_a_person(&request);
+    let (head, body) = request.into_parts();
+    refuse_by_length(&body, web.max_request_bytes)?;
+    let form = Form::new(&head.headers, body, web.max_request_bytes)?;
+    let mut files = receive_all(&web, form).await?;
+    let mut answer = match files.len() {
+        0 => return Err(Refusal::MissingFile),
+        1 => one(&web, &files.remove(0)?, as_page).await,
+        _ => several(&web, files, &request_id, as_page).await,
+    };
+    answer.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
+    Ok(answer)
+}
+
+/// `PUT /uploads/{key}`: one bare file.
+pub(super) async fn put(
+    State(web): State<Arc<Web>>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let path = uri.path().strip_prefix("/uploads/").unwrap_or_default();
+    let key = OriginalKey::from_url_path(path, web.key_layout)?;
+    let condition = condition_of(&headers)?;
+    refuse_by_length(&body, web.max_file_bytes)?;
+    let mut file = Receiving::begin(&web.app, body.size_hint().exact(), web.max_file_bytes).await?;
+    let mut chunks = body.into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        file.push(&chunk.map_err(|error| broken_body(&error))?);
+        if file.is_too_large() {
+            break;
+        }
+    }
+    let stored = store_upload(&web.app, file.finish(key, condition)?).finish().await?;
+    Ok(one(&web, &stored, false).await)
+}
+
+/// One file of a form on its way into the store.
+enum File {
+    Storing(Storing),
+    Done(Result<Stored, Refusal>),
+}
+
+/// A part of a form that has come to its end.
+enum Received {
+    /// A file field that a browser sent although nobody chose a file.
+    Absent,
+    Refused(Refusal),
+    Whole(Upload),
+}
+
+/// Receives one file while the ones before it are decoded and stored.
+async fn receive_all(web: &Web, mut form: Form) -> Result<Vec<Result<Stored, Refusal>>, Refusal> {
+    let mut files = Vec::new();
+    loop {
+        let received = match form.next_file().await {
+            Ok(None) => break,
+            Ok(Some(part)) => {
+                let expected = form.bytes_left();
+                receive(web, part, expected).await
+            }
+            Err(broken) => Err(broken),
+        };
+        match received {
+            Ok(Received::Absent) => {}
+            _ if files.len() == web.max_files => return Err(withdraw_all(web, files).await),
+            Ok(Received::Refused(refusal)) => files.push(File::Done(Err(refusal))),
+            Ok(Received::Whole(upload)) => {
+                finish_same_key(&mut files, &upload.key).await;
+                files.push(File::Storing(store_upload(&web.app, upload)));
+            }
+            Err(broken) => {
+                files.push(File::Done(Err(broken)));
+                break;
+            }
+        }
+    }
+    Ok(finish_all(files).await)
+}
+
+/// # Errors
+/// Where the form cannot be read any further.
+async fn receive(web: &Web, mut part: FilePart, expected: Option<u64>) -> Result<Received, Refusal> {
+    let key =
+        part.name().map_err(Refusal::from).and_then(|name| Ok(OriginalKey::from_file_name(name, web.key_layout)?));
+    let key = match key {
+        Ok(key) => key,
+        Err(refusal) => {
+            let has_name = part.name() != Ok("");
+            let has_content = part.pass_over().await?;
+            return Ok(if has_name || has_content { Received::Refused(refusal) } else { Received::Absent });
+        }
+    };
+    let mut file = Receiving::begin(&web.app, expected, web.max_file_bytes).await?;
+    while let Some(chunk) = part.chunk().await? {
+        file.push(&chunk);
+    }
+    Ok(match file.finish(key, Condition::Always) {
+        Ok(upload) => Received::Whole(upload),
+        Err(refusal) => Received::Refused(refusal),
+    })
+}
+
+/// Two files of one name become versions in the order of the form.
+async fn finish_same_key(files: &mut [File], key: &OriginalKey) {
+    for file in files {
+        if matches!(file, File::Storing(storing) if storing.key() == key) {
+            let earlier = std::mem::replace(file, File::Done(Err(Refusal::MissingFile)));
+            *file = File::Done(finish(earlier).await);
+        }
+    }
+}
+
+async fn finish_all(files: Vec<File>) -> Vec<Result<Stored, Refusal>> {
+    let mut outcomes = Vec::with_capacity(files.len());
+    for file in files {
+        outcomes.push(finish(file).await);
+    }
+    outcomes
+}
+
+async fn finish(file: File) -> Result<Stored, Refusal> {
+    match file {
+        File::Done(outcome) => outcome,
+        File::Storing(storing) => Ok(storing.finish().await?),
+    }
+}
+
+/// A request with too many files is refused as a whole, which shows only when most of it is stored.
+async fn withdraw_all(web: &Web, files: Vec<File>) -> Refusal {
+    let actual = files.len() + 1;
+    let stored = finish_all(files).await.into_iter().filter_map(Result::ok).collect();
+    app::withdraw(&web.app, stored).await;
+    Refusal::TooManyFiles { limit: web.max_files, actual }
+}
+
+async fn one(web: &Web, stored: &Stored, as_page: bool) -> Response {
+    let path = to_url_path(&stored.original.key);
+    let location = format!("{}/{}/{path}", web.base_path(), if as_page { "result" } else { "uploads" });
+    if as_page {
+        return (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response();
+    }
+    let headers = [(header::LOCATION, location), (SERVER_TIMING, server_timing(stored.times))];
+    (StatusCode::CREATED, headers, Json(Record::of(web, stored).await)).into_response()
+}
+
+async fn several(web: &Web, files: Vec<Result<Stored, Refusal>>, request_id: &RequestId, as_page: bool) -> Response {
+    let mut outcomes = Vec::with_capacity(files.len());
+    for file in files {
+        outcomes.push(match file {
+            Ok(stored) => Outcome::Created(Box::new(Record::of(web, &stored).await)),
+            Err(refusal) => {
+                let problem = Problem::from(refusal);
+                problem.log();
+                Outcome::Refused(problem)
+            }
+        });
+    }
+    if as_page {
+        let headers = [(header::CONTENT_TYPE, page::HTML)];
+        return (StatusCode::MULTI_STATUS, headers, page::several(web, &outcomes)).into_response();
+    }
+    let results: Vec<_> = outcomes.iter().map(|outcome| outcome.document(request_id)).collect();
+    (StatusCode::MULTI_STATUS, Json(json!({ "results": results }))).into_response()
+}
+
+const SERVER_TIMING: header::HeaderName = header::HeaderName::from_static("server-timing");
+
+fn server_timing(times: Times) -> String {
+    let [receive, decode, store] = [times.receive, times.decode, times.store].map(app::milliseconds);
+    format!("receive;dur={receive}, decode;dur={decode}, store;dur={store}")
+}
+
+/// What says that it is too long need not be read.
+fn refuse_by_length(body: &Body, limit: u64) -> Result<(), Refusal> {
+    match body.size_hint().exact() {
+        Some(actual) if actual > limit => Err(Refusal::PayloadTooLarge { limit, actual }),
+        _ => Ok(()),
+    }
+}
+
+fn condition_of(headers: &HeaderMap) -> Result<Condition, Refusal> {
+    if headers.contains_key(header::IF_MATCH) {
+        return Err(Refusal::InvalidRequest("If-Match is not supported; If-None-Match: * refuses to replace".into()));
+    }
+    match headers.get(header::IF_NONE_MATCH).map(HeaderValue::as_bytes) {
+        None => Ok(Condition::Always),
+        Some(b"*") => Ok(Condition::IfAbsent),
+        Some(_) => Err(Refusal::InvalidRequest("If-None-Match can only be * here, to refuse to replace".into())),
+    }
+}

@@ -1,0 +1,101 @@
+//! Wiring: which role, which settings, what is handed to what.
+
+use std::error::Error;
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use thumbgate::app::App;
+use thumbgate::config::{Cli, Config, Role, Settings, StoreKind};
+use thumbgate::http::{Web, router};
+use thumbgate::store::local::Local;
+use thumbgate::store::s3::S3;
+use thumbgate::store::{Bucket, Store};
+use thumbgate::{files, health, server, telemetry};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::info;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.role {
+        None => serve(cli.serve),
+        Some(Role::Serve(settings)) => serve(*settings),
+        Some(Role::Thumbnail(arguments)) => return thumbnail(&arguments),
+        Some(Role::Health { url }) => health::run(&url).map_err(Into::into),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(&*error),
+    }
+}
+
+#[tokio::main]
+async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
+    telemetry::start(settings.log_format, &settings.rust_log).map_err(|error| {
+        format!("RUST_LOG={:?}: {error}; allowed is such as thumbgate=debug,warn", settings.rust_log)
+    })?;
+    let config = Config::new(settings)?;
+    let app = Arc::new(App::new(&config, open_store(&config).await?));
+    let listener =
+        TcpListener::bind(config.listen).await.map_err(|error| format!("LISTEN={}: {error}", config.listen))?;
+    let url = config.public_url.clone().unwrap_or(format!("http://{}", listener.local_addr()?));
+    let stop = stop_signal()?;
+    announce(&config, &url, app.store());
+    let inspection = tokio::spawn({
+        let app = Arc::clone(&app);
+        async move { app.inspect_store().await }
+    });
+    server::serve(listener, router(Web::new(&config, url, Arc::clone(&app))), stop).await;
+    inspection.abort();
+    app.finish(server::DRAIN).await;
+    Ok(())
+}
+
+async fn open_store(config: &Config) -> Result<Store, Box<dyn Error>> {
+    let names = config.buckets.clone();
+    Ok(match config.store {
+        StoreKind::Local => Store::Local(Local::open(config.data_dir.clone(), names).await?),
+        StoreKind::S3 => Store::S3(S3::connect(names, config.s3_force_path_style, config.presign_expires).await),
+    })
+}
+
+fn announce(config: &Config, url: &str, store: &Store) {
+    let files_go_to = match config.store {
+        StoreKind::Local => config.data_dir.display().to_string(),
+        StoreKind::S3 => "S3".into(),
+    };
+    info!(
+        url,
+        files_go_to,
+        uploads = store.name_of(Bucket::Uploads),
+        thumbnails = store.name_of(Bucket::Thumbnails),
+        "thumbgate is ready for uploads"
+    );
+}
+
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        info!("stopping: uploads under way are finished first");
+    })
+}
+
+fn thumbnail(arguments: &thumbgate::config::ThumbnailFiles) -> ExitCode {
+    match files::run(arguments, &mut io::stdout().lock()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => complain(&error),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "there may be no log yet, and a person waits at the terminal")]
+fn complain(error: &dyn Error) -> ExitCode {
+    eprintln!("thumbgate: {error}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,85 @@
+//! The listener: HTTP/1.1 with deadlines, a cap on connections, and an end that loses nothing.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
+use tracing::{debug, warn};
+
+/// For the first byte of a connection, and for each head from its first byte to its last.
+const HEAD: Duration = Duration::from_secs(10);
+/// Request line and headers together; more is answered 431.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+/// More connections wait in the kernel's queue until one of these ends.
+const MAX_CONNECTIONS: usize = 4096;
+/// How long connections may take to end once the server is to stop.
+pub const DRAIN: Duration = Duration::from_secs(25);
+
+/// Serves until `stop` comes, then lets requests under way end, for at most [`DRAIN`].
+pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let graceful = GracefulShutdown::new();
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            accepted = accept(&listener, &places) => accepted,
+            () = &mut stop => break,
+        };
+        match accepted {
+            Ok((stream, place)) => begin(stream, place, router.clone(), &graceful),
+            Err(error) => rest_after(&error).await,
+        }
+    }
+    drop(listener);
+    if timeout(DRAIN, graceful.shutdown()).await.is_err() {
+        warn!("connections are still open as the server stops");
+    }
+}
+
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    Ok((stream, place))
+}
+
+fn begin(stream: TcpStream, place: OwnedSemaphorePermit, router: Router, graceful: &GracefulShutdown) {
+    let watcher = graceful.watcher();
+    tokio::spawn(async move {
+        let _place = place;
+        // Small answers must not wait for the acknowledgement of the ones before.
+        let _ = stream.set_nodelay(true);
+        // hyper's own timer begins with a head's first byte: who never sends one would stay.
+        if !matches!(timeout(HEAD, stream.peek(&mut [0])).await, Ok(Ok(1..))) {
+            return;
+        }
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD)
+            .max_buf_size(MAX_HEAD_BYTES)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        if let Err(error) = watcher.watch(connection).await {
+            debug!(%error, "a connection ended early");
+        }
+    });
+}
+
+/// Out of file descriptors, for example: trying again at once would only burn a core.
+async fn rest_after(error: &io::Error) {
+    let is_of_one_client = matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
+    );
+    if !is_of_one_client {
+        warn!(%error, "no connection can be accepted");
+        sleep(Duration::from_millis(100)).await;
+    }
+}

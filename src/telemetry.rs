@@ -1,0 +1,42 @@
+//! Logs: text for people on a terminal, one JSON object a line for everything else.
+//!
+//! In JSON the fields of an event and of the spans around it lie at the top level (`timestamp`, `level`,
+//! `message`, `request_id`, `key`, …), so that CloudWatch Logs Insights finds them by their plain names.
+
+use std::io::{self, IsTerminal};
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::prelude::*;
+
+use crate::config::LogFormat;
+
+/// Sends all events to standard error from now on.
+///
+/// # Errors
+/// Where `filter` is not a list of directives such as `thumbgate=debug,warn`.
+pub fn start(format: Option<LogFormat>, filter: &str) -> Result<(), ParseError> {
+    let filter = EnvFilter::builder().parse(filter)?;
+    match format.unwrap_or_else(default_format) {
+        LogFormat::Text => tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_target(false)
+            .with_ansi(io::stderr().is_terminal())
+            .with_writer(io::stderr)
+            .init(),
+        LogFormat::Json => {
+            let lines = json_subscriber::layer()
+                .flatten_event(true)
+                .with_current_span(false)
+                .with_span_list(false)
+                .flatten_span_list_on_top_level(true)
+                .with_writer(io::stderr);
+            tracing_subscriber::registry().with(filter).with(lines).init();
+        }
+    }
+    Ok(())
+}
+
+fn default_format() -> LogFormat {
+    if io::stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json }
+}
