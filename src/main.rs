@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -40,9 +41,10 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
     let app = Arc::new(App::new(&config, open_store(&config).await?));
     let listener =
         TcpListener::bind(config.listen).await.map_err(|error| format!("LISTEN={}: {error}", config.listen))?;
-    let url = config.public_url.clone().unwrap_or(format!("http://{}", listener.local_addr()?));
+    let listening = listener.local_addr()?;
+    let url = config.public_url.clone().unwrap_or_else(|| format!("http://{listening}"));
     let stop = stop_signal()?;
-    announce(&config, &url, app.store());
+    announce(&config, listening, &url, app.store());
     let inspection = tokio::spawn({
         let app = Arc::clone(&app);
         async move { app.inspect_store().await }
@@ -61,12 +63,13 @@ async fn open_store(config: &Config) -> Result<Store, Box<dyn Error>> {
     })
 }
 
-fn announce(config: &Config, url: &str, store: &Store) {
+fn announce(config: &Config, listening: SocketAddr, url: &str, store: &Store) {
     let files_go_to = match config.store {
         StoreKind::Local => config.data_dir.display().to_string(),
         StoreKind::S3 => "S3".into(),
     };
     info!(
+        %listening,
         url,
         files_go_to,
         uploads = store.name_of(Bucket::Uploads),

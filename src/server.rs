@@ -6,6 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -26,6 +30,7 @@ pub const DRAIN: Duration = Duration::from_secs(25);
 
 /// Serves until `stop` comes, then lets requests under way end, for at most [`DRAIN`].
 pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
+    let router = router.layer(from_fn(refuse_long_head));
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
@@ -70,6 +75,15 @@ fn begin(stream: TcpStream, place: OwnedSemaphorePermit, router: Router, gracefu
             debug!(%error, "a connection ended early");
         }
     });
+}
+
+/// hyper looks at its limit only when a head is not complete yet, and its buffer may hold more by then.
+async fn refuse_long_head(request: Request, next: Next) -> Response {
+    let headers: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if headers + request.uri().path().len() > MAX_HEAD_BYTES {
+        return StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response();
+    }
+    next.run(request).await
 }
 
 /// Out of file descriptors, for example: trying again at once would only burn a core.

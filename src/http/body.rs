@@ -45,7 +45,15 @@ pub(super) fn guard(request: Request, drain_at_most: u64) -> Request {
         if inner.is_end_stream() {
             return inner;
         }
-        Body::new(Guarded { inner, grace: GRACE, received: 0, waited: Duration::ZERO, waiting: None, drain_at_most, awaits_continue })
+        Body::new(Guarded {
+            inner,
+            grace: GRACE,
+            received: 0,
+            waited: Duration::ZERO,
+            waiting: None,
+            drain_at_most,
+            awaits_continue,
+        })
     })
 }
 

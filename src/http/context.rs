@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -19,11 +20,11 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 
 /// The id of a request: the client's or the gateway's own where it is a sane one, else a new UUIDv7.
 #[derive(Clone, Debug)]
-pub struct RequestId(Arc<str>);
+pub(crate) struct RequestId(Arc<str>);
 
 impl RequestId {
     /// The id as text.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
@@ -39,6 +40,7 @@ impl RequestId {
 /// The outermost layer.
 pub(super) async fn with_context(State(web): State<Arc<Web>>, mut request: Request, next: Next) -> Response {
     let request_id = RequestId::of(&request);
+    let varies = is_form(&request);
     let span = info_span!("request", request_id = request_id.as_str());
     let as_page = is_for_a_person(&request);
     request.extensions_mut().insert(request_id.clone());
@@ -47,7 +49,11 @@ pub(super) async fn with_context(State(web): State<Arc<Web>>, mut request: Reque
         let response = refusals_of_others(response);
         write_out(&web, response, &request_id, as_page)
     };
-    with_headers(answer.instrument(span).await, &request_id)
+    let mut response = with_headers(answer.instrument(span).await, &request_id);
+    if varies {
+        response.headers_mut().append(header::VARY, HeaderValue::from_static("Accept"));
+    }
+    response
 }
 
 /// A panic in a handler, as a problem of ours.
@@ -62,9 +68,11 @@ pub(super) fn from_panic(panic: Box<dyn Any + Send>) -> Response {
 /// Whether a person in front of a browser's form sees the answer: HTML has to be preferred by name, which
 /// `*/*` does not do.
 pub(super) fn is_for_a_person(request: &Request) -> bool {
-    let path = request.uri().path();
-    let is_form = request.method() == Method::POST && path == "/uploads";
-    (is_form && prefers_html(request.headers())) || path.starts_with("/result/")
+    (is_form(request) && prefers_html(request.headers())) || request.uri().path().starts_with("/result/")
+}
+
+fn is_form(request: &Request) -> bool {
+    request.method() == Method::POST && request.uri().path() == "/uploads"
 }
 
 fn prefers_html(headers: &axum::http::HeaderMap) -> bool {
@@ -96,13 +104,19 @@ fn refusals_of_others(mut response: Response) -> Response {
     }
 }
 
+/// Keeps the headers that other layers gave the answer: CORS above all.
 fn write_out(web: &Web, response: Response, request_id: &RequestId, as_page: bool) -> Response {
-    let Some(problem) = response.extensions().get::<Problem>() else { return response };
+    let (mut head, body) = response.into_parts();
+    let Some(problem) = head.extensions.remove::<Problem>() else { return Response::from_parts(head, body) };
     problem.log();
-    if as_page {
-        return problem.answer_with(page::HTML, page::refusal(web, problem, request_id));
-    }
-    problem.answer_with("application/problem+json", problem.document(request_id).to_string())
+    let (content_type, body) = if as_page {
+        (page::HTML, page::refusal(web, &problem, request_id))
+    } else {
+        let document = serde_json::to_string(&problem.document(request_id));
+        ("application/problem+json", document.unwrap_or_default())
+    };
+    head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    Response::from_parts(head, Body::from(body))
 }
 
 fn with_headers(mut response: Response, request_id: &RequestId) -> Response {

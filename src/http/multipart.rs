@@ -145,9 +145,8 @@ fn file_name_of(headers: &HeaderMap) -> Result<Option<Result<String, key::Error>
     if bytes > MAX_HEADER_BYTES {
         return Err(header_too_long());
     }
-    let mut dispositions = headers.get_all(header::CONTENT_DISPOSITION).iter();
-    let (Some(disposition), None) = (dispositions.next(), dispositions.next()) else {
-        return Err(Refusal::MalformedMultipart("a part needs exactly one Content-Disposition".into()));
+    let Some(disposition) = headers.get(header::CONTENT_DISPOSITION) else {
+        return Err(Refusal::MalformedMultipart("a part has no Content-Disposition".into()));
     };
     match disposition::file_name(disposition.as_bytes()) {
         Ok(name) => Ok(name.map(Ok)),

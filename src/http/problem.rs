@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 use tracing::{error, info, warn};
 
 use super::context::RequestId;
@@ -285,31 +285,19 @@ impl Problem {
         Self { for_the_log: Some(cause), ..self }
     }
 
-    /// The document.
-    pub fn document(&self, request_id: &RequestId) -> Value {
+    /// What a client reads.
+    pub(super) fn document<'a>(&'a self, request_id: &'a RequestId) -> Document<'a> {
         let about = self.code.about();
-        let mut document = Map::new();
-        document.insert("type".into(), format!("/problems#{}", about.code).into());
-        document.insert("title".into(), about.title.into());
-        document.insert("status".into(), about.status.as_u16().into());
-        document.insert("detail".into(), self.detail.clone().into());
-        document.insert("code".into(), about.code.into());
-        document.insert("request_id".into(), json!(request_id.as_str()));
-        if let Some((limit, actual)) = self.numbers {
-            document.insert("limit".into(), limit.into());
-            document.insert("actual".into(), actual.into());
+        Document {
+            kind: format!("/problems#{}", about.code),
+            title: about.title,
+            status: about.status.as_u16(),
+            detail: &self.detail,
+            code: about.code,
+            request_id: request_id.as_str(),
+            limit: self.numbers.map(|(limit, _)| limit),
+            actual: self.numbers.map(|(_, actual)| actual),
         }
-        Value::Object(document)
-    }
-
-    /// Status and headers, with any body.
-    pub fn answer_with(&self, content_type: &'static str, body: String) -> Response {
-        let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-store")];
-        let mut response = (self.code.about().status, headers, body).into_response();
-        if let Some((name, value)) = &self.header {
-            response.headers_mut().insert(name.clone(), value.clone());
-        }
-        response
     }
 
     /// Logs a refusal once: our faults with their cause, refused types for those who look for them.
@@ -330,10 +318,29 @@ impl Problem {
     }
 }
 
+/// RFC 9457's members first, then ours.
+#[derive(Serialize)]
+pub(super) struct Document<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'a str,
+    pub(super) status: u16,
+    detail: &'a str,
+    code: &'a str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actual: Option<u64>,
+}
+
 /// As an answer it is not written out yet: [`super::context`] knows the request's id and does it.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = self.code.about().status.into_response();
+        let mut response = (self.code.about().status, [(header::CACHE_CONTROL, "no-store")]).into_response();
+        if let Some((name, value)) = &self.header {
+            response.headers_mut().insert(name.clone(), value.clone());
+        }
         response.extensions_mut().insert(self);
         response
     }

@@ -1,12 +1,11 @@
 //! The upload record: what a client gets to know of what it uploaded.
 
 use serde::Serialize;
-use serde_json::{Value, json};
 use tracing::warn;
 
 use super::Web;
 use super::context::RequestId;
-use super::problem::Problem;
+use super::problem::{Document, Problem};
 use crate::app::{Facts, Stored, with_causes};
 use crate::key::to_url_path;
 use crate::store::{Bucket, ReadMethod};
@@ -78,18 +77,30 @@ impl Record {
 
 impl Outcome {
     /// The same as a member of `results`.
-    pub(super) fn document(&self, request_id: &RequestId) -> Value {
+    pub(super) fn document<'a>(&'a self, request_id: &'a RequestId) -> Member<'a> {
         match self {
-            Self::Created(record) => {
-                let mut document = json!(record);
-                document["status"] = 201.into();
-                document
-            }
+            Self::Created(record) => Member::Created { status: 201, record },
             Self::Refused(problem) => {
-                json!({ "status": problem.code.about().status.as_u16(), "problem": problem.document(request_id) })
+                let problem = problem.document(request_id);
+                Member::Refused { status: problem.status, problem }
             }
         }
     }
+}
+
+/// A member of `results`, as a client reads it.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Member<'a> {
+    Created {
+        status: u16,
+        #[serde(flatten)]
+        record: &'a Record,
+    },
+    Refused {
+        status: u16,
+        problem: Document<'a>,
+    },
 }
 
 fn picture(web: &Web, bucket: Bucket, facts: &Facts, url: String) -> Picture {

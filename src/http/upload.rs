@@ -8,7 +8,7 @@ use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
-use serde_json::json;
+use serde::Serialize;
 
 use super::Web;
 use super::context::{RequestId, is_for_a_person};
@@ -16,7 +16,7 @@ use super::multipart::{FilePart, Form, broken_body};
 use super::page;
 use super::problem::{Problem, Refusal};
 use super::receive::Receiving;
-use super::record::{Outcome, Record};
+use super::record::{Member, Outcome, Record};
 use crate::app::{self, Stored, Storing, Times, Upload, store_upload};
 use crate::key::{OriginalKey, to_url_path};
 use crate::store::Condition;
@@ -32,13 +32,11 @@ pub(super) async fn post(
     refuse_by_length(&body, web.max_request_bytes)?;
     let form = Form::new(&head.headers, body, web.max_request_bytes)?;
     let mut files = receive_all(&web, form).await?;
-    let mut answer = match files.len() {
-        0 => return Err(Refusal::MissingFile),
-        1 => one(&web, &files.remove(0)?, as_page).await,
-        _ => several(&web, files, &request_id, as_page).await,
-    };
-    answer.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
-    Ok(answer)
+    match files.len() {
+        0 => Err(Refusal::MissingFile),
+        1 => Ok(one(&web, &files.remove(0)?, as_page).await),
+        _ => Ok(several(&web, files, &request_id, as_page).await),
+    }
 }
 
 /// `PUT /uploads/{key}`: one bare file.
@@ -190,7 +188,12 @@ async fn several(web: &Web, files: Vec<Result<Stored, Refusal>>, request_id: &Re
         return (StatusCode::MULTI_STATUS, headers, page::several(web, &outcomes)).into_response();
     }
     let results: Vec<_> = outcomes.iter().map(|outcome| outcome.document(request_id)).collect();
-    (StatusCode::MULTI_STATUS, Json(json!({ "results": results }))).into_response()
+    (StatusCode::MULTI_STATUS, Json(Results { results })).into_response()
+}
+
+#[derive(Serialize)]
+struct Results<'a> {
+    results: Vec<Member<'a>>,
 }
 
 const SERVER_TIMING: header::HeaderName = header::HeaderName::from_static("server-timing");

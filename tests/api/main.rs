@@ -1,1 +1,17 @@
-//! Tests.
+//! The service as its clients see it: a real server on a free port for each test, outcomes as text.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on is a failed test")]
+#![expect(unreachable_pub, reason = "nothing is reachable from outside a test binary")]
+
+mod client;
+mod downloads;
+mod forms;
+mod listener;
+mod names;
+mod pages;
+mod pictures;
+mod refusals;
+mod roles;
+mod server;
+mod store_faults;
+mod tidy;
+mod uploads;

@@ -39,11 +39,12 @@ impl Temp {
         loop {
             let path = folder.join(format!("{}.part", Uuid::now_v7()));
             let file = File::create_new(&path).doing("create", &path)?;
-            match file.try_lock() {
+            let temp = Self { path, file };
+            match temp.file.try_lock() {
                 // Between creation and lock another process's cleaning may have taken it for a dead one's.
-                Ok(()) if path.exists() => return Ok(Self { path, file }),
+                Ok(()) if temp.path.exists() => return Ok(temp),
                 Ok(()) | Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(e)) => return Err(e).doing("lock", &path),
+                Err(TryLockError::Error(e)) => return Err(e).doing("lock", &temp.path),
             }
         }
     }
