@@ -15,8 +15,12 @@ use crate::store::{Bucket, Store};
 const PATIENCE: Duration = Duration::from_secs(5 * 60);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// How often a key is looked at again where nothing was found: a put may land after it was given up.
+const LATER_LOOKS: u32 = 3;
 /// A store that comes back is not met by thousands of removals at once.
 const AT_ONCE: usize = 8;
+
+const NO_VERSIONS: &str = "it replaced an earlier object in a bucket without versions";
 
 /// Knows every object that may stand without its partner.
 #[derive(Debug)]
@@ -41,7 +45,7 @@ impl Janitor {
     pub(super) async fn remove(self: &Arc<Self>, store: &Arc<Store>, orphan: Orphan, outcome_is_known: bool) {
         let outcome = remove(store, &orphan).await;
         if let Ok(Removal::MustStay) = outcome {
-            return left_behind(store, &orphan, "it replaced an earlier object in a bucket without versions");
+            return left_behind(store, &orphan, NO_VERSIONS);
         }
         if outcome.is_ok() && outcome_is_known {
             return;
@@ -68,19 +72,20 @@ impl Janitor {
     async fn keep_trying(&self, store: &Store, orphan: &Orphan, mut failed_before: bool) {
         let until = Instant::now() + PATIENCE;
         let mut pause = FIRST_PAUSE;
-        let mut looks_left = 3;
+        let mut looks_left = LATER_LOOKS;
         loop {
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
             let Ok(_turn) = self.at_once.acquire().await else { return };
             match remove(store, orphan).await {
-                Ok(Removal::MustStay) => return left_behind(store, orphan, "it replaced an earlier object"),
-                Ok(Removal::Gone) if looks_left == 0 => {
-                    return if failed_before {
-                        removed(store, orphan)
-                    };
+                Ok(Removal::MustStay) => return left_behind(store, orphan, NO_VERSIONS),
+                Ok(Removal::Gone) => {
+                    if std::mem::take(&mut failed_before) {
+                        removed(store, orphan);
+                    }
+                    let Some(left) = looks_left.checked_sub(1) else { return };
+                    looks_left = left;
                 }
-                Ok(Removal::Gone) => looks_left -= 1,
                 Err(_) if Instant::now() < until => failed_before = true,
                 Err(error) => return left_behind(store, orphan, &error.to_string()),
             }

@@ -83,7 +83,8 @@ mod tests {
 
     #[test]
     fn file_names_are_found() {
-        let table: [(&[u8], Result<Option<&str>, &str>, &str); 14] = [
+        type Row<'a> = (&'a [u8], Result<Option<&'a str>, &'a str>, &'a str);
+        let table: [Row; 14] = [
             (b"form-data; name=\"file\"; filename=\"a.jpg\"", Ok(Some("a.jpg")), "the usual form"),
             (b"form-data; name=file; FILENAME=a.jpg", Ok(Some("a.jpg")), "a token, in capitals"),
             (b"form-data; name=\"x\"", Ok(None), "an ordinary field"),

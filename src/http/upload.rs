@@ -65,7 +65,7 @@ pub(super) async fn put(
 /// One file of a form on its way into the store.
 enum File {
     Storing(Storing),
-    Done(Result<Stored, Refusal>),
+    Done(Box<Result<Stored, Refusal>>),
 }
 
 /// A part of a form that has come to its end.
@@ -91,13 +91,13 @@ async fn receive_all(web: &Web, mut form: Form) -> Result<Vec<Result<Stored, Ref
         match received {
             Ok(Received::Absent) => {}
             _ if files.len() == web.max_files => return Err(withdraw_all(web, files).await),
-            Ok(Received::Refused(refusal)) => files.push(File::Done(Err(refusal))),
+            Ok(Received::Refused(refusal)) => files.push(done(Err(refusal))),
             Ok(Received::Whole(upload)) => {
                 finish_same_key(&mut files, &upload.key).await;
                 files.push(File::Storing(store_upload(&web.app, upload)));
             }
             Err(broken) => {
-                files.push(File::Done(Err(broken)));
+                files.push(done(Err(broken)));
                 break;
             }
         }
@@ -132,8 +132,8 @@ async fn receive(web: &Web, mut part: FilePart, expected: Option<u64>) -> Result
 async fn finish_same_key(files: &mut [File], key: &OriginalKey) {
     for file in files {
         if matches!(file, File::Storing(storing) if storing.key() == key) {
-            let earlier = std::mem::replace(file, File::Done(Err(Refusal::MissingFile)));
-            *file = File::Done(finish(earlier).await);
+            let earlier = std::mem::replace(file, done(Err(Refusal::MissingFile)));
+            *file = done(finish(earlier).await);
         }
     }
 }
@@ -146,9 +146,13 @@ async fn finish_all(files: Vec<File>) -> Vec<Result<Stored, Refusal>> {
     outcomes
 }
 
+fn done(outcome: Result<Stored, Refusal>) -> File {
+    File::Done(Box::new(outcome))
+}
+
 async fn finish(file: File) -> Result<Stored, Refusal> {
     match file {
-        File::Done(outcome) => outcome,
+        File::Done(outcome) => *outcome,
         File::Storing(storing) => Ok(storing.finish().await?),
     }
 }

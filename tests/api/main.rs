@@ -4,6 +4,7 @@
 
 mod client;
 mod downloads;
+mod fault_proxy;
 mod forms;
 mod listener;
 mod names;
@@ -11,6 +12,7 @@ mod pages;
 mod pictures;
 mod refusals;
 mod roles;
+mod s3;
 mod server;
 mod store_faults;
 mod tidy;

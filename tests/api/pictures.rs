@@ -59,7 +59,7 @@ pub fn size(bytes: &[u8]) -> (u32, u32) {
 
 fn picture(width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
-        let in_circle = (x as i64 - i64::from(width) / 2).pow(2) + (y as i64 - i64::from(height) / 2).pow(2)
+        let in_circle = (i64::from(x) - i64::from(width) / 2).pow(2) + (i64::from(y) - i64::from(height) / 2).pow(2)
             < (i64::from(width.min(height)) / 3).pow(2);
         if in_circle { Rgb([200, 40, 60]) } else { Rgb([(x * 255 / width) as u8, (y * 255 / height) as u8, 128]) }
     })

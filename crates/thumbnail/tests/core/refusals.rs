@@ -85,46 +85,57 @@ fn no_cut_goes_unseen() {
     }
 }
 
+/// A PNG of these chunks.
+fn png_of(chunks: &[&[u8]]) -> Vec<u8> {
+    [&[SIGNATURE], chunks].concat().concat()
+}
+
 #[test]
-fn damaged_png_files() {
+fn damaged_png_headers() {
+    let idat = chunk(b"IDAT", &zlib_stored(&[0; 3 * 2]));
+    let end = chunk(b"IEND", b"");
+    let with = |width, height, depth, colour| png_of(&[&ihdr(width, height, depth, colour, false), &idat, &end]);
+    let mut crc = with(2, 2, 8, 0);
+    crc[SIGNATURE.len() + 8 + 13] ^= 1;
+    let apple = png_of(&[&chunk(b"CgBI", &[0; 4]), &ihdr(2, 2, 8, 0, false), &idat, &end]);
+    check(&[
+        (crc, "malformed", "IHDR chunk at byte 8 has a bad CRC", "CRC of the header"),
+        (with(0, 0, 8, 0), "malformed", "0 x 0: no pixels", "0 x 0"),
+        (with(2, 0, 8, 0), "malformed", "2 x 0: no pixels", "2 x 0"),
+        (with(1 << 31, 1, 8, 0), "malformed", "impossible size", "2^31 wide"),
+        (with(2, 2, 3, 0), "malformed", "type 0 with 3 bits", "3 bits"),
+        (with(2, 2, 16, 3), "malformed", "type 3 with 16 bits", "16-bit palette"),
+        (with(2, 2, 8, 3), "malformed", "PNG", "a palette that is missing"),
+        (png_of(&[&idat, &end]), "malformed", "stands where the header", "no header"),
+        (apple, "unsupported", "CgBI", "Apple's variant"),
+        (b"\x89PNG\n\x1a\n\0\0\0\x0dIHDR".to_vec(), "malformed", "text mode", "line ends converted"),
+    ]);
+}
+
+#[test]
+fn damaged_png_pictures() {
     let good = Png::rgb(&scenery(30, 20)).file();
-    let idat = good.windows(4).position(|kind| kind == b"IDAT").unwrap();
-    let flip = |at: usize| {
+    let flipped = |at: usize| {
         let mut file = good.clone();
         file[at] ^= 1;
         file
     };
-    let adler = || {
-        let mut zlib = zlib_stored(&[0; 3 * 2]);
-        *zlib.last_mut().unwrap() ^= 1;
-        [SIGNATURE, &ihdr(2, 2, 8, 0, false), &chunk(b"IDAT", &zlib), &chunk(b"IEND", b"")].concat()
-    };
-    let idat_chunk = chunk(b"IDAT", &zlib_stored(&[0; 3 * 2]));
-    let with = |chunks: &[&[u8]]| [&[SIGNATURE], chunks].concat().concat();
-    let head = ihdr(2, 2, 8, 0, false);
-    let end = chunk(b"IEND", b"");
-    let text = chunk(b"tEXt", b"a\0b");
-    let twelve_rows = with(&[&ihdr(20, 20, 8, 0, false), &chunk(b"IDAT", &zlib_stored(&[0; 21 * 12])), &end]);
+    let data = good.windows(4).position(|kind| kind == b"IDAT").unwrap() + 4;
+    let (head, end) = (ihdr(2, 2, 8, 0, false), chunk(b"IEND", b""));
+    let zlib = zlib_stored(&[0; 3 * 2]);
+    let (idat, text) = (chunk(b"IDAT", &zlib), chunk(b"tEXt", b"a\0b"));
+    let wrong_sum = [&zlib[..zlib.len() - 1], &[0xff]].concat();
+    let twelve_rows = png_of(&[&ihdr(20, 20, 8, 0, false), &chunk(b"IDAT", &zlib_stored(&[0; 21 * 12])), &end]);
     check(&[
-        (flip(SIGNATURE.len() + 8 + 13), "malformed", "IHDR chunk at byte 8 has a bad CRC", "CRC of the header"),
-        (flip(idat + 4 + 60), "malformed", "deflate stream", "a byte of the picture data"),
-        (flip(good.len() - 1), "malformed", "CRC", "CRC of the end"),
-        (adler(), "malformed", "PNG", "the checksum of the unpacked data"),
+        (flipped(data + 60), "malformed", "deflate stream", "a byte of the picture data"),
+        (flipped(good.len() - 1), "malformed", "CRC", "CRC of the end"),
+        (png_of(&[&head, &chunk(b"IDAT", &wrong_sum), &end]), "malformed", "WrongChecksum", "Adler-32"),
         (twelve_rows, "malformed", "PNG", "twelve rows of twenty"),
-        (with(&[&ihdr(0, 0, 8, 0, false), &idat_chunk, &end]), "malformed", "0 x 0: no pixels", "0 x 0"),
-        (with(&[&ihdr(2, 0, 8, 0, false), &idat_chunk, &end]), "malformed", "2 x 0: no pixels", "2 x 0"),
-        (with(&[&ihdr(1 << 31, 1, 8, 0, false), &idat_chunk, &end]), "malformed", "impossible size", "2^31 wide"),
-        (with(&[&ihdr(2, 2, 3, 0, false), &idat_chunk, &end]), "malformed", "type 0 with 3 bits", "3 bits"),
-        (with(&[&ihdr(2, 2, 16, 3, false), &idat_chunk, &end]), "malformed", "type 3 with 16 bits", "16-bit palette"),
-        (with(&[&ihdr(2, 2, 8, 3, false), &idat_chunk, &end]), "malformed", "PNG", "a palette that is missing"),
-        (with(&[&head, &head, &idat_chunk, &end]), "malformed", "IHDR chunk at byte 33 is there twice", "two headers"),
-        (with(&[&head, &end]), "malformed", "without picture data", "no IDAT"),
-        (with(&[&idat_chunk, &head, &end]), "malformed", "IHDR", "the header is not first"),
-        (with(&[&head, &idat_chunk, &text, &idat_chunk, &end]), "malformed", "not consecutive", "IDATs apart"),
-        (with(&[&head, &chunk(b"QUUX", b""), &idat_chunk, &end]), "malformed", "QUUX", "an unknown critical chunk"),
-        (with(&[&chunk(b"CgBI", &[0; 4]), &head, &idat_chunk, &end]), "unsupported", "CgBI", "Apple's variant"),
-        (with(&[&head, &chunk(b"IDAT", b"no zlib"), &end]), "malformed", "PNG", "no zlib stream"),
-        (b"\x89PNG\n\x1a\n\0\0\0\x0dIHDR".to_vec(), "malformed", "text mode", "line ends converted"),
+        (png_of(&[&head, &chunk(b"IDAT", b"no zlib"), &end]), "malformed", "PNG", "no zlib stream"),
+        (png_of(&[&head, &head, &idat, &end]), "malformed", "IHDR chunk at byte 33 is there twice", "two headers"),
+        (png_of(&[&head, &end]), "malformed", "without picture data", "no IDAT"),
+        (png_of(&[&head, &idat, &text, &idat, &end]), "malformed", "not consecutive", "IDATs apart"),
+        (png_of(&[&head, &chunk(b"QUUX", b""), &idat, &end]), "malformed", "QUUX", "an unknown critical chunk"),
     ]);
 }
 
