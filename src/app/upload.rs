@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use thumbnail::Thumbnail;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
-use tracing::{Instrument, Span, info, warn};
+use tracing::{Instrument, Span, error, info, warn};
 use uuid::Uuid;
 
 use super::memory::Room;
@@ -103,15 +103,21 @@ impl Storing {
     ///
     /// # Errors
     /// [`Error`]; nothing is stored then, or it is being removed in the background.
-    pub async fn finish(self) -> Result<Stored, Error> {
-        self.task.await.map_err(|error| Error::Internal(Box::new(error)))?
+    pub async fn finish(&mut self) -> Result<Stored, Error> {
+        (&mut self.task).await.map_err(|error| Error::Internal(Box::new(error)))?
     }
 }
 
 /// Takes back uploads that turned out to be part of a request that is refused as a whole.
-pub async fn withdraw(app: &App, uploads: Vec<Stored>) {
-    for orphan in uploads.into_iter().flat_map(|upload| upload.orphans) {
-        app.janitor.remove(&app.store, orphan, true).await;
+pub async fn withdraw(app: &Arc<App>, uploads: Vec<Stored>) {
+    let all = Arc::clone(app);
+    let work = async move {
+        for orphan in uploads.into_iter().flat_map(|upload| upload.orphans) {
+            all.janitor.remove(&all.store, orphan, true).await;
+        }
+    };
+    if let Err(error) = app.uploads.spawn(work.instrument(Span::current())).await {
+        error!(%error, "uploads of a refused request could not be taken back");
     }
 }
 

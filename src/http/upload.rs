@@ -90,15 +90,15 @@ async fn receive_all(web: &Web, mut form: Form) -> Result<Vec<Result<Stored, Ref
         };
         match received {
             Ok(Received::Absent) => {}
+            Err(broken) => {
+                files.push(done(Err(broken)));
+                break;
+            }
             _ if files.len() == web.max_files => return Err(withdraw_all(web, files).await),
             Ok(Received::Refused(refusal)) => files.push(done(Err(refusal))),
             Ok(Received::Whole(upload)) => {
                 finish_same_key(&mut files, &upload.key).await;
                 files.push(File::Storing(store_upload(&web.app, upload)));
-            }
-            Err(broken) => {
-                files.push(done(Err(broken)));
-                break;
             }
         }
     }
@@ -131,9 +131,10 @@ async fn receive(web: &Web, mut part: FilePart, expected: Option<u64>) -> Result
 /// Two files of one name become versions in the order of the form.
 async fn finish_same_key(files: &mut [File], key: &OriginalKey) {
     for file in files {
-        if matches!(file, File::Storing(storing) if storing.key() == key) {
-            let earlier = std::mem::replace(file, done(Err(Refusal::MissingFile)));
-            *file = done(finish(earlier).await);
+        if let File::Storing(storing) = file
+            && storing.key() == key
+        {
+            *file = done(storing.finish().await.map_err(Refusal::from));
         }
     }
 }
@@ -141,20 +142,16 @@ async fn finish_same_key(files: &mut [File], key: &OriginalKey) {
 async fn finish_all(files: Vec<File>) -> Vec<Result<Stored, Refusal>> {
     let mut outcomes = Vec::with_capacity(files.len());
     for file in files {
-        outcomes.push(finish(file).await);
+        outcomes.push(match file {
+            File::Done(outcome) => *outcome,
+            File::Storing(mut storing) => storing.finish().await.map_err(Refusal::from),
+        });
     }
     outcomes
 }
 
 fn done(outcome: Result<Stored, Refusal>) -> File {
     File::Done(Box::new(outcome))
-}
-
-async fn finish(file: File) -> Result<Stored, Refusal> {
-    match file {
-        File::Done(outcome) => *outcome,
-        File::Storing(storing) => Ok(storing.finish().await?),
-    }
 }
 
 /// A request with too many files is refused as a whole, which shows only when most of it is stored.

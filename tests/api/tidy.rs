@@ -12,7 +12,7 @@ const RULES: [(&[&str], &[&str], &str); 6] = [
         "HTTP stays at the edge",
     ),
     (&["lambda_http", "lambda_runtime", "aws_lambda_events"], &["src/lambda.rs", "src/s3_event.rs"], "so does Lambda"),
-    (&["std::env", "env::var", "env ="], &["src/config.rs"], "one place for settings"),
+    (&["std::env", "env::var", "env ="], &["src/config"], "one place for settings"),
     (&["thumbnail::thumbnail(", "thumbnail::probe"], &["src/app.rs", "src/app/", "crates/"], "one caller of the core"),
     (
         &["tokio", "http::", "aws_", "serde", "tracing", "std::env", "std::fs", "std::net"],
