@@ -70,6 +70,8 @@ fn begin(stream: TcpStream, place: OwnedSemaphorePermit, router: Router, gracefu
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD)
             .max_buf_size(MAX_HEAD_BYTES)
+            // A client may close its side once all is sent: what has arrived is still read and stored.
+            .half_close(true)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
         if let Err(error) = watcher.watch(connection).await {
             debug!(%error, "a connection ended early");

@@ -8,17 +8,18 @@ use super::pictures::jpeg;
 use super::server::Server;
 
 #[test]
-fn silent_and_half_heads_are_closed_after_ten_seconds() {
+fn silent_half_and_idle_connections_are_closed_after_ten_seconds() {
     let server = Server::start();
     let begun = Instant::now();
-    let connections: Vec<_> = ["", "GET /heal", "GET /health HTTP/1.1\r\nHost: x\r\n"]
-        .into_iter()
-        .map(|sent| {
-            let mut stream = server.connect();
-            stream.write_all(sent.as_bytes()).unwrap();
-            (sent, stream)
-        })
-        .collect();
+    let connections: Vec<_> =
+        ["", "GET /heal", "GET /health HTTP/1.1\r\nHost: x\r\n", "GET /health HTTP/1.1\r\nHost: x\r\n\r\n"]
+            .into_iter()
+            .map(|sent| {
+                let mut stream = server.connect();
+                stream.write_all(sent.as_bytes()).unwrap();
+                (sent, stream)
+            })
+            .collect();
     for (sent, mut stream) in connections {
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);

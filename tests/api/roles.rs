@@ -49,6 +49,7 @@ fn wrong_settings_stop_the_start() {
         ("UPLOAD_BUCKET", "marketing-thumbnails-bucket", "must differ"),
         ("MEMORY_BUDGET", "2000000", "at least"),
         ("DATA_DIR", "file", "folder"),
+        ("DATA_DIR", "/proc/thumbgate", "cannot"),
         ("RUST_LOG", "a=b=c", "thumbgate=debug"),
         ("LISTEN", "192.0.2.1:0", "192.0.2.1"),
     ] {

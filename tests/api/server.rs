@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+const BINARY: &str = env!("CARGO_BIN_EXE_thumbgate");
+
 /// How long a test waits for what must come at once.
 pub const SOON: Duration = Duration::from_secs(20);
 
@@ -31,7 +33,21 @@ impl Server {
     /// With these variables, and no others from outside.
     pub fn start_with(variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut child = command(folder.path(), variables).stderr(Stdio::piped()).spawn().unwrap();
+        let command = command(folder.path(), variables);
+        Self::of(folder, command)
+    }
+
+    /// On a disk that has no room for files over 4 KiB: by a limit on the process, of which a write that
+    /// goes beyond it is told, since the signal is ignored.
+    pub fn start_on_full_disk() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut shell = prepared("sh".as_ref(), folder.path(), &[]);
+        shell.args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\"", BINARY]);
+        Self::of(folder, shell)
+    }
+
+    fn of(folder: TempDir, mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let writer = Arc::clone(&log);
@@ -103,8 +119,17 @@ impl Drop for Server {
 
 /// The binary, to be run in a folder with these variables and no others.
 pub fn command(folder: &Path, variables: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_thumbgate"));
-    command.current_dir(folder).env_clear().env("LISTEN", "127.0.0.1:0").env("LOG_FORMAT", "json");
+    prepared(BINARY.as_ref(), folder, variables)
+}
+
+fn prepared(program: &Path, folder: &Path, variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(program);
+    command
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("LISTEN", "127.0.0.1:0")
+        .env("LOG_FORMAT", "json");
     command.envs(variables.iter().copied()).stdin(Stdio::null());
     command
 }

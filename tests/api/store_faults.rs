@@ -50,3 +50,14 @@ fn an_earlier_file_survives_an_upload_that_fails() {
     fs::rename(&aside, &thumbnails).unwrap();
     assert_eq!(server.get("/uploads/a.jpg").body, first, "the failed upload's original was taken back");
 }
+
+#[test]
+fn a_full_disk_stores_neither_of_the_two() {
+    let server = Server::start_on_full_disk();
+    assert_eq!(server.upload("small.jpg", &jpeg(20, 10)).outcome(), "201", "a small one fits");
+    let before = server.stored();
+    assert_eq!(server.upload("large.jpg", &jpeg(640, 480)).outcome(), "502 storage-unavailable");
+    assert_eq!(server.stored(), before, "its thumbnail would fit, and must not stay");
+    assert_eq!(server.upload("small.jpg", &jpeg(640, 480)).outcome(), "502 storage-unavailable");
+    assert_eq!(server.get("/uploads/small.jpg").body, jpeg(20, 10), "the earlier file is what is there");
+}
