@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use thumbnail::{Options, Thumbnail};
 use tokio::sync::{OnceCell, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
@@ -126,9 +126,9 @@ impl App {
     }
 
     /// Waits for the uploads under way, then logs what is still to be removed.
-    pub async fn finish(&self, at_most: Duration) {
+    pub async fn finish(&self, deadline: Instant) {
         self.uploads.close();
-        if timeout(at_most, self.uploads.wait()).await.is_err() {
+        if timeout_at(deadline, self.uploads.wait()).await.is_err() {
             warn!(uploads = self.uploads.len(), "uploads are still under way as the server stops");
         }
         self.janitor.give_up(&self.store);

@@ -102,7 +102,7 @@ pub struct Settings {
     /// The address to listen on; port 0 takes a free one
     #[arg(long, env = "LISTEN", value_name = "LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
-    /// What the service is called from outside, as in https://uploads.example.com [default: the listening address]
+    /// What the service is called from outside, as in `https://uploads.example.com` [default: the listening address]
     #[arg(long, env = "PUBLIC_URL", value_name = "PUBLIC_URL", value_parser = public_url)]
     pub public_url: Option<String>,
     /// Serve on an address that others reach although nobody has to sign in (a gateway in front may see to that)
@@ -145,7 +145,7 @@ pub struct Settings {
     #[arg(long, env = "PRESIGN_EXPIRES", value_name = "PRESIGN_EXPIRES", default_value = "15m",
           value_parser = presign_expires)]
     pub presign_expires: Duration,
-    /// Address buckets as https://host/bucket instead of https://bucket.host
+    /// Address buckets as `https://host/bucket` instead of `https://bucket.host`
     #[arg(long, env = "S3_FORCE_PATH_STYLE", value_name = "S3_FORCE_PATH_STYLE", default_value = "false",
           default_missing_value = "true", num_args = 0..=1, action = clap::ArgAction::Set)]
     pub s3_force_path_style: bool,

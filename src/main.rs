@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use thumbgate::app::App;
+use thumbgate::app::{App, with_causes};
 use thumbgate::config::{Cli, Config, Role, Settings, StoreKind};
 use thumbgate::http::{Web, router};
 use thumbgate::store::local::Local;
@@ -49,16 +49,21 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
         let app = Arc::clone(&app);
         async move { app.inspect_store().await }
     });
-    server::serve(listener, router(Web::new(&config, url, Arc::clone(&app))), stop).await;
+    let deadline = server::serve(listener, router(Web::new(&config, url, Arc::clone(&app))), stop).await;
     inspection.abort();
-    app.finish(server::DRAIN).await;
+    app.finish(deadline).await;
     Ok(())
 }
 
 async fn open_store(config: &Config) -> Result<Store, Box<dyn Error>> {
     let names = config.buckets.clone();
     Ok(match config.store {
-        StoreKind::Local => Store::Local(Local::open(config.data_dir.clone(), names).await?),
+        StoreKind::Local => {
+            let local = Local::open(config.data_dir.clone(), names).await;
+            Store::Local(
+                local.map_err(|error| format!("DATA_DIR={}: {}", config.data_dir.display(), with_causes(&error)))?,
+            )
+        }
         StoreKind::S3 => Store::S3(S3::connect(names, config.s3_force_path_style, config.presign_expires).await),
     })
 }

@@ -16,7 +16,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{debug, warn};
 
 /// For the first byte of a connection, and for each head from its first byte to its last.
@@ -25,11 +25,14 @@ const HEAD: Duration = Duration::from_secs(10);
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// More connections wait in the kernel's queue until one of these ends.
 const MAX_CONNECTIONS: usize = 4096;
-/// How long connections may take to end once the server is to stop.
-pub const DRAIN: Duration = Duration::from_secs(25);
+/// How long all may take to end once the server is to stop.
+const DRAIN: Duration = Duration::from_secs(25);
+/// What of it is kept for uploads whose clients are gone.
+const FINISH: Duration = Duration::from_secs(1);
 
-/// Serves until `stop` comes, then lets requests under way end, for at most [`DRAIN`].
-pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
+/// Serves until `stop` comes, then lets requests under way end. Says by when the rest of the program has
+/// to end too: [`DRAIN`] after the stop.
+pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) -> Instant {
     let router = router.layer(from_fn(refuse_long_head));
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let graceful = GracefulShutdown::new();
@@ -45,9 +48,11 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
         }
     }
     drop(listener);
-    if timeout(DRAIN, graceful.shutdown()).await.is_err() {
+    let deadline = Instant::now() + DRAIN;
+    if timeout_at(deadline - FINISH, graceful.shutdown()).await.is_err() {
         warn!("connections are still open as the server stops");
     }
+    deadline
 }
 
 async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {

@@ -5,13 +5,14 @@
 
 use std::io::{self, IsTerminal};
 
+use tracing::error;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::prelude::*;
 
 use crate::config::LogFormat;
 
-/// Sends all events to standard error from now on.
+/// Sends all events to standard error from now on, and panics too: in the log's own form.
 ///
 /// # Errors
 /// Where `filter` is not a list of directives such as `thumbgate=debug,warn`.
@@ -34,6 +35,7 @@ pub fn start(format: Option<LogFormat>, filter: &str) -> Result<(), ParseError> 
             tracing_subscriber::registry().with(filter).with(lines).init();
         }
     }
+    std::panic::set_hook(Box::new(|panic| error!(%panic, "a task panicked")));
     Ok(())
 }
 

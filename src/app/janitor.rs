@@ -29,6 +29,13 @@ pub(super) struct Janitor {
     at_once: Semaphore,
 }
 
+/// An object counts as one that may stand without its partner until this is dropped.
+#[derive(Debug)]
+pub(super) struct Suspicion {
+    janitor: Arc<Janitor>,
+    number: u64,
+}
+
 #[derive(Debug, Default)]
 struct Pending {
     last_number: u64,
@@ -54,12 +61,18 @@ impl Janitor {
             warn!(bucket = store.name_of(orphan.bucket), key = orphan.key, partner_key = orphan.partner_key,
                 upload_id = orphan.upload_id, %error, "an object may stand without its partner; removing it in the background");
         }
-        let number = self.note(orphan.clone());
+        let suspicion = outcome.is_err().then(|| self.suspect(orphan.clone()));
         let (janitor, store) = (Arc::clone(self), Arc::clone(store));
-        tokio::spawn(async move {
-            janitor.keep_trying(&store, &orphan, outcome.is_err()).await;
-            janitor.pending().orphans.remove(&number);
-        });
+        tokio::spawn(async move { janitor.keep_trying(&store, &orphan, suspicion).await });
+    }
+
+    /// Takes note of an object that may come to stand without its partner.
+    pub(super) fn suspect(self: &Arc<Self>, orphan: Orphan) -> Suspicion {
+        let mut pending = self.pending();
+        pending.last_number += 1;
+        let number = pending.last_number;
+        pending.orphans.insert(number, orphan);
+        Suspicion { janitor: Arc::clone(self), number }
     }
 
     /// Logs what this process will not get round to any more.
@@ -69,7 +82,7 @@ impl Janitor {
         }
     }
 
-    async fn keep_trying(&self, store: &Store, orphan: &Orphan, mut failed_before: bool) {
+    async fn keep_trying(self: &Arc<Self>, store: &Store, orphan: &Orphan, mut suspicion: Option<Suspicion>) {
         let until = Instant::now() + PATIENCE;
         let mut pause = FIRST_PAUSE;
         let mut looks_left = LATER_LOOKS;
@@ -80,28 +93,28 @@ impl Janitor {
             match remove(store, orphan).await {
                 Ok(Removal::MustStay) => return left_behind(store, orphan, NO_VERSIONS),
                 Ok(Removal::Gone) => {
-                    if std::mem::take(&mut failed_before) {
+                    if suspicion.take().is_some() {
                         removed(store, orphan);
                     }
                     let Some(left) = looks_left.checked_sub(1) else { return };
                     looks_left = left;
                 }
-                Err(_) if Instant::now() < until => failed_before = true,
+                Err(_) if Instant::now() < until => {
+                    suspicion = suspicion.or_else(|| Some(self.suspect(orphan.clone())));
+                }
                 Err(error) => return left_behind(store, orphan, &error.to_string()),
             }
         }
     }
 
-    fn note(&self, orphan: Orphan) -> u64 {
-        let mut pending = self.pending();
-        pending.last_number += 1;
-        let number = pending.last_number;
-        pending.orphans.insert(number, orphan);
-        number
-    }
-
     fn pending(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Suspicion {
+    fn drop(&mut self) {
+        self.janitor.pending().orphans.remove(&self.number);
     }
 }
 

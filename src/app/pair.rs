@@ -1,9 +1,9 @@
 //! Both objects or neither: how an original and its thumbnail are stored as a pair.
 //!
 //! A put that failed may have landed all the same, and one that was retried may have landed twice. So
-//! undoing never trusts what a put said: it looks at the key's newest version and removes it where it
-//! carries this upload's id, by its version, until the newest is somebody else's. A plain DELETE would
-//! hide an earlier good file; it is used only where there are no versions and the key was new.
+//! undoing removes the version that is known, then looks at the key's newest version and removes it where
+//! it carries this upload's id, until the newest is somebody else's: always by version. A plain DELETE
+//! would hide an earlier good file; it is used only where there are no versions and the key was new.
 
 use crate::store::{Bucket, Condition, Error, Object, Store, Written};
 
@@ -35,8 +35,18 @@ pub(super) struct Orphan {
     pub(super) key: String,
     pub(super) partner_key: String,
     pub(super) upload_id: String,
+    /// The version that the upload's put was answered with, where it was.
+    pub(super) version_id: Option<String>,
     /// Whether nothing was stored under this key before.
     pub(super) key_was_new: bool,
+}
+
+/// A pair of which not both landed, as far as is known.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) error: Error,
+    original: Option<Written>,
+    thumbnail: Option<Written>,
 }
 
 /// What has become of an [`Orphan`].
@@ -56,41 +66,75 @@ pub(super) struct WereNew {
 }
 
 /// Puts both: at once, or the original first where it must not exist yet.
-pub(super) async fn put(store: &Store, pair: &Pair) -> Result<Landed, Error> {
+pub(super) async fn put(store: &Store, pair: &Pair) -> Result<Landed, Failure> {
     let put_original = store.put(Bucket::Uploads, &pair.original_key, &pair.original, pair.condition);
     let put_thumbnail = store.put(Bucket::Thumbnails, &pair.thumbnail_key, &pair.thumbnail, Condition::Always);
     match pair.condition {
         Condition::Always => {
             let (original, thumbnail) = tokio::join!(put_original, put_thumbnail);
-            Ok(Landed { original: original?, thumbnail: thumbnail? })
+            both(original, thumbnail)
         }
-        Condition::IfAbsent => Ok(Landed { original: put_original.await?, thumbnail: put_thumbnail.await? }),
+        Condition::IfAbsent => match put_original.await {
+            Ok(original) => both(Ok(original), put_thumbnail.await),
+            Err(error) => Err(Failure { error, original: None, thumbnail: None }),
+        },
+    }
+}
+
+fn both(original: Result<Written, Error>, thumbnail: Result<Written, Error>) -> Result<Landed, Failure> {
+    match (original, thumbnail) {
+        (Ok(original), Ok(thumbnail)) => Ok(Landed { original, thumbnail }),
+        (Err(error), thumbnail) => Err(Failure { error, original: None, thumbnail: thumbnail.ok() }),
+        (original, Err(error)) => Err(Failure { error, original: original.ok(), thumbnail: None }),
+    }
+}
+
+impl Failure {
+    /// The same as what would have to be removed.
+    pub(super) fn orphans(&self, pair: &Pair, were_new: WereNew) -> [Orphan; 2] {
+        pair.orphans(were_new, self.original.as_ref(), self.thumbnail.as_ref())
+    }
+}
+
+impl Landed {
+    /// The same, should the upload have to be taken back.
+    pub(super) fn orphans(&self, pair: &Pair, were_new: WereNew) -> [Orphan; 2] {
+        pair.orphans(were_new, Some(&self.original), Some(&self.thumbnail))
     }
 }
 
 impl Pair {
-    /// The two objects as they would have to be removed.
-    pub(super) fn orphans(&self, were_new: WereNew) -> [Orphan; 2] {
-        let orphan = |bucket, key: &str, partner: &str, key_was_new| Orphan {
+    /// The two objects as they would have to be removed while nothing is known of their puts.
+    pub(super) fn orphans(
+        &self,
+        were_new: WereNew,
+        original: Option<&Written>,
+        thumbnail: Option<&Written>,
+    ) -> [Orphan; 2] {
+        let orphan = |bucket, key: &str, partner: &str, written: Option<&Written>, key_was_new| Orphan {
             bucket,
             key: key.into(),
             partner_key: partner.into(),
             upload_id: self.upload_id.clone(),
+            version_id: written.and_then(|written| written.version_id.clone()),
             key_was_new,
         };
-        let (original, thumbnail) = (&self.original_key, &self.thumbnail_key);
+        let (original_key, thumbnail_key) = (&self.original_key, &self.thumbnail_key);
         [
-            orphan(Bucket::Uploads, original, thumbnail, were_new.original),
-            orphan(Bucket::Thumbnails, thumbnail, original, were_new.thumbnail),
+            orphan(Bucket::Uploads, original_key, thumbnail_key, original, were_new.original),
+            orphan(Bucket::Thumbnails, thumbnail_key, original_key, thumbnail, were_new.thumbnail),
         ]
     }
 }
 
-/// Removes every newest version that carries the upload's id.
+/// Removes the version that is known, and every newest one that carries the upload's id.
 ///
 /// # Errors
 /// Where the store could not be asked, or did not remove what it was told to.
 pub(super) async fn remove(store: &Store, orphan: &Orphan) -> Result<Removal, Error> {
+    if let Some(version_id) = &orphan.version_id {
+        store.remove(orphan.bucket, &orphan.key, Some(version_id)).await?;
+    }
     for _ in 0..MOST_OWN_VERSIONS {
         let newest = match store.head(orphan.bucket, &orphan.key).await {
             Ok(newest) => newest,

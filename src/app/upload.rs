@@ -112,7 +112,8 @@ impl Storing {
 pub async fn withdraw(app: &Arc<App>, uploads: Vec<Stored>) {
     let all = Arc::clone(app);
     let work = async move {
-        for orphan in uploads.into_iter().flat_map(|upload| upload.orphans) {
+        // Of two of one name the later one lies on top.
+        for orphan in uploads.into_iter().rev().flat_map(|upload| upload.orphans) {
             all.janitor.remove(&all.store, orphan, true).await;
         }
     };
@@ -198,16 +199,21 @@ fn pair_of(
 
 async fn store(app: &App, pair: &Pair) -> Result<(Landed, [Orphan; 2]), Error> {
     let were_new = which_were_new(app, pair).await;
-    match pair::put(&app.store, pair).await {
-        Ok(landed) => Ok((landed, pair.orphans(were_new))),
-        Err(store::Error::AlreadyExists) => Err(Error::AlreadyExists { key: pair.original_key.clone() }),
-        Err(error) => {
-            let [original, thumbnail] = pair.orphans(were_new);
-            let janitor = &app.janitor;
-            tokio::join!(janitor.remove(&app.store, original, false), janitor.remove(&app.store, thumbnail, false));
-            Err(Error::Store(error))
+    let _in_flight = pair.orphans(were_new, None, None).map(|orphan| app.janitor.suspect(orphan));
+    let failure = match pair::put(&app.store, pair).await {
+        Ok(landed) => {
+            let orphans = landed.orphans(pair, were_new);
+            return Ok((landed, orphans));
         }
+        Err(failure) => failure,
+    };
+    if let store::Error::AlreadyExists = failure.error {
+        return Err(Error::AlreadyExists { key: pair.original_key.clone() });
     }
+    let [original, thumbnail] = failure.orphans(pair, were_new);
+    let remove = |orphan| app.janitor.remove(&app.store, orphan, false);
+    tokio::join!(remove(original), remove(thumbnail));
+    Err(Error::Store(failure.error))
 }
 
 /// Asks the store only where the answer can matter: see [`pair`].

@@ -6,36 +6,14 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::{Instrument, info_span};
-use uuid::Uuid;
 
 use super::problem::{Problem, Refusal};
+use super::request_id::{REQUEST_ID, RequestId};
 use super::{Web, page};
-
-/// Where the id travels, in both directions.
-pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// The id of a request: the client's or the gateway's own where it is a sane one, else a new UUIDv7.
-#[derive(Clone, Debug)]
-pub(crate) struct RequestId(Arc<str>);
-
-impl RequestId {
-    /// The id as text.
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    fn of(request: &Request) -> Self {
-        let is_sane = |id: &&str| {
-            (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.=+/:".contains(&b))
-        };
-        let given = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).filter(is_sane);
-        Self(given.map_or_else(|| Uuid::now_v7().to_string().into(), Into::into))
-    }
-}
 
 /// The outermost layer.
 pub(super) async fn with_context(State(web): State<Arc<Web>>, mut request: Request, next: Next) -> Response {
@@ -90,18 +68,22 @@ fn prefers_html(headers: &axum::http::HeaderMap) -> bool {
     quality_of("text/html") > quality_of("application/json").max(quality_of("application/problem+json"))
 }
 
-/// Axum answers some requests by itself, with bare statuses.
+/// Axum answers some requests by itself, with bare statuses and texts.
 fn refusals_of_others(mut response: Response) -> Response {
-    if response.extensions().get::<Problem>().is_some() {
+    let status = response.status();
+    let is_ours = response.extensions().get::<Problem>().is_some();
+    if is_ours || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
-    match response.status() {
+    let refusal = match status {
         StatusCode::METHOD_NOT_ALLOWED => {
-            let allow = response.headers_mut().remove(header::ALLOW);
-            Refusal::MethodNotAllowed { allow }.into_response()
+            Refusal::MethodNotAllowed { allow: response.headers_mut().remove(header::ALLOW) }
         }
-        _ => response,
-    }
+        StatusCode::NOT_FOUND => Refusal::NotFound,
+        _ if status.is_client_error() => Refusal::InvalidRequest("the path or a header cannot be read".into()),
+        _ => Refusal::Panic(format!("a bare {status}")),
+    };
+    refusal.into_response()
 }
 
 /// Keeps the headers that other layers gave the answer: CORS above all.
@@ -128,7 +110,8 @@ fn with_headers(mut response: Response, request_id: &RequestId) -> Response {
     let is_page = headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
     let policy = if is_page { page::POLICY } else { "default-src 'none'; sandbox" };
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    // Not `no-referrer`: browsers would then post our own page's form with `Origin: null`.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     response
 }
 

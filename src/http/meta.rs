@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
-use serde_json::{Value, json};
+use serde_json::json;
 use thumbnail::Fit;
 
 use super::Web;
@@ -18,8 +18,8 @@ use crate::store::Bucket;
 const OPENAPI: &str = include_str!("../../openapi.yaml");
 
 /// `GET /limits`.
-pub(super) async fn limits(State(web): State<Arc<Web>>) -> Json<Value> {
-    Json(json!({
+pub(super) async fn limits(State(web): State<Arc<Web>>) -> impl IntoResponse {
+    let limits = json!({
         "max_file_bytes": web.max_file_bytes,
         "max_request_bytes": web.max_request_bytes,
         "max_files": web.max_files,
@@ -35,7 +35,8 @@ pub(super) async fn limits(State(web): State<Arc<Web>>) -> Json<Value> {
                 Fit::Cover => "cover",
             },
         },
-    }))
+    });
+    ([(header::CACHE_CONTROL, "no-cache")], Json(limits))
 }
 
 /// `GET /health`: the process lives.

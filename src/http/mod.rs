@@ -11,6 +11,7 @@ mod page;
 pub mod problem;
 mod receive;
 mod record;
+mod request_id;
 mod upload;
 
 use std::sync::Arc;

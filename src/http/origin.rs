@@ -10,8 +10,8 @@ use axum::response::{IntoResponse, Response};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::Web;
-use super::context::REQUEST_ID;
 use super::problem::Refusal;
+use super::request_id::REQUEST_ID;
 
 /// CORS for the origins in `CORS_ORIGINS`.
 pub(super) fn cors(origins: &[String]) -> CorsLayer {
@@ -23,10 +23,12 @@ pub(super) fn cors(origins: &[String]) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT])
-        .allow_headers([header::CONTENT_TYPE, header::IF_NONE_MATCH, header::RANGE, REQUEST_ID])
+        .allow_headers([header::CONTENT_TYPE, header::IF_NONE_MATCH, header::IF_RANGE, header::RANGE, REQUEST_ID])
         .expose_headers([
             header::LOCATION,
             header::ETAG,
+            header::ACCEPT_RANGES,
+            header::CONTENT_RANGE,
             header::RETRY_AFTER,
             HeaderName::from_static("server-timing"),
             REQUEST_ID,

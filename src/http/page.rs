@@ -3,14 +3,14 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{Uri, header};
 use axum::response::{IntoResponse, Response};
 
 use super::Web;
-use super::context::RequestId;
 use super::problem::{Code, Problem, Refusal};
 use super::record::Outcome;
+use super::request_id::RequestId;
 use crate::key::{OriginalKey, from_request_path, to_url_path};
 use crate::store::{self, Bucket};
 
@@ -21,9 +21,14 @@ pub(super) const HTML: &str = "text/html; charset=utf-8";
 pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; \
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// A large picture and a small one.
+const MARK: &str = "<svg class=\"mark\" viewBox=\"0 0 32 32\" width=\"22\" height=\"22\" aria-hidden=\"true\">\
+    <path d=\"M5 6h14v14H5z\"/><path class=\"solid\" d=\"M23 20h4v6h-4z\"/></svg>";
+
 const INDEX: &str = include_str!("../../static/index.html");
 /// The files under `/static/`, all of them in the binary.
-const FILES: [(&str, &str, &str); 2] = [
+const FILES: [(&str, &str, &str); 3] = [
+    ("icon.svg", "image/svg+xml", include_str!("../../static/icon.svg")),
     ("thumbgate.css", "text/css; charset=utf-8", include_str!("../../static/thumbgate.css")),
     ("upload.js", "text/javascript; charset=utf-8", include_str!("../../static/upload.js")),
 ];
@@ -34,7 +39,8 @@ pub(super) async fn index() -> Response {
 }
 
 /// `GET /static/{file}`.
-pub(super) async fn file(Path(wanted): Path<String>) -> Result<Response, Refusal> {
+pub(super) async fn file(uri: Uri) -> Result<Response, Refusal> {
+    let wanted = uri.path().strip_prefix("/static/").unwrap_or_default();
     let found = FILES.iter().find(|(name, ..)| *name == wanted).ok_or(Refusal::NotFound)?;
     let (_, content_type, content) = *found;
     Ok(([(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-cache")], content).into_response())
@@ -75,10 +81,11 @@ pub(super) async fn problems(State(web): State<Arc<Web>>) -> Response {
 pub(super) fn refusal(web: &Web, problem: &Problem, request_id: &RequestId) -> String {
     let about = problem.code.about();
     let body = format!(
-        "<h1>{}</h1>\n<p>{}</p>\n<p>{}</p>\n<p class=\"small\">Problem <code>{}</code>, request <code>{}</code></p>",
+        "<h1>{}</h1>\n<p class=\"lead\">{}</p>\n<p>{}</p>\n\
+         <p class=\"small\">Problem <code>{}</code>, request <code>{}</code></p>",
         escaped(about.title),
-        escaped(&problem.detail),
         escaped(about.advice),
+        escaped(&problem.detail),
         about.code,
         escaped(request_id.as_str()),
     );
@@ -104,24 +111,27 @@ pub(super) fn several(web: &Web, outcomes: &[Outcome]) -> String {
 }
 
 fn figure(web: &Web, key: &str, thumbnail_key: &str) -> String {
+    let base = escaped(web.base_path());
+    let (original_path, thumbnail_path) = (to_url_path(key), to_url_path(thumbnail_key));
+    let (key, thumbnail_key) = (escaped(key), escaped(thumbnail_key));
     format!(
-        "<figure><img src=\"{}/thumbnails/{}\" alt=\"Thumbnail of {key}\">\n\
-         <figcaption>Original <code>{key}</code><br>Thumbnail <code>{}</code></figcaption></figure>",
-        web.base_path(),
-        to_url_path(thumbnail_key),
-        escaped(thumbnail_key),
-        key = escaped(key),
+        "<figure><img src=\"{base}/thumbnails/{thumbnail_path}\" alt=\"Thumbnail of {key}\">\n<figcaption>\
+         Original <a href=\"{base}/uploads/{original_path}\"><code>{key}</code></a><br>\
+         Thumbnail <a href=\"{base}/thumbnails/{thumbnail_path}\"><code>{thumbnail_key}</code></a>\
+         </figcaption></figure>"
     )
 }
 
 fn page(web: &Web, title: &str, body: &str) -> String {
-    let base = escaped(web.base_path());
+    let (base, title) = (escaped(web.base_path()), escaped(title));
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{} · thumbgate</title>\n<link rel=\"stylesheet\" href=\"{base}/static/thumbgate.css\">\n</head>\n\
-         <body>\n<main>\n{body}\n<p><a href=\"{base}/\">Upload more</a></p>\n</main>\n</body>\n</html>\n",
-        escaped(title),
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title} · thumbgate</title>\n\
+         <link rel=\"stylesheet\" href=\"{base}/static/thumbgate.css\">\n\
+         <link rel=\"icon\" href=\"{base}/static/icon.svg\">\n</head>\n<body>\n\
+         <header><a href=\"{base}/\">{MARK}thumbgate</a></header>\n\
+         <main>\n{body}\n<p><a href=\"{base}/\">Upload more</a></p>\n</main>\n</body>\n</html>\n",
     )
 }
 

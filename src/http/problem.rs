@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tracing::{error, info, warn};
 
-use super::context::RequestId;
+use super::request_id::RequestId;
 use crate::app::{self, with_causes};
 use crate::{key, store};
 
@@ -334,7 +334,7 @@ pub(super) struct Document<'a> {
     actual: Option<u64>,
 }
 
-/// As an answer it is not written out yet: [`super::context`] knows the request's id and does it.
+/// As an answer it is not written out yet: `context` knows the request's id and does it.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = (self.code.about().status, [(header::CACHE_CONTROL, "no-store")]).into_response();

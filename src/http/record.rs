@@ -4,8 +4,8 @@ use serde::Serialize;
 use tracing::warn;
 
 use super::Web;
-use super::context::RequestId;
 use super::problem::{Document, Problem};
+use super::request_id::RequestId;
 use crate::app::{Facts, Stored, with_causes};
 use crate::key::to_url_path;
 use crate::store::{Bucket, ReadMethod};

@@ -11,12 +11,13 @@ use futures_util::StreamExt;
 use serde::Serialize;
 
 use super::Web;
-use super::context::{RequestId, is_for_a_person};
+use super::context::is_for_a_person;
 use super::multipart::{FilePart, Form, broken_body};
 use super::page;
 use super::problem::{Problem, Refusal};
 use super::receive::Receiving;
 use super::record::{Member, Outcome, Record};
+use super::request_id::RequestId;
 use crate::app::{self, Stored, Storing, Times, Upload, store_upload};
 use crate::key::{OriginalKey, to_url_path};
 use crate::store::Condition;

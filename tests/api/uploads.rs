@@ -143,6 +143,9 @@ fn twenty_files_are_taken_and_twenty_one_are_not() {
     assert_eq!(answer.outcome(), "413 too-many-files");
     assert_eq!((answer.json()["limit"].as_u64(), answer.json()["actual"].as_u64()), (Some(20), Some(21)));
     assert_eq!(server.stored(), "", "nothing of it stays");
+    let same_name = vec![("a.jpg", &*picture); 21];
+    assert_eq!(server.post(&form(&same_name)).outcome(), "413 too-many-files");
+    assert_eq!(server.stored(), "", "also where each lies on top of the one before");
     let answer = server.post(&form(&files[..20]));
     assert_eq!(answer.status, 207);
     assert_eq!(server.stored().split(' ').count(), 40);
