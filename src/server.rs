@@ -31,7 +31,7 @@ const DRAIN: Duration = Duration::from_secs(25);
 const FINISH: Duration = Duration::from_secs(1);
 
 /// Serves until `stop` comes, then lets requests under way end. Says by when the rest of the program has
-/// to end too: [`DRAIN`] after the stop.
+/// to end too: 25 s after the stop.
 pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) -> Instant {
     let router = router.layer(from_fn(refuse_long_head));
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
