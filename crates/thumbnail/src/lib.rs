@@ -17,6 +17,7 @@ mod jpeg;
 mod memory;
 mod options;
 mod png;
+mod profile;
 mod raster;
 mod reduce;
 mod resample;
@@ -27,6 +28,7 @@ use memory::Budget;
 
 pub use error::{Error, Measure};
 pub use options::{Fit, Limits, Options};
+pub use profile::Colour;
 pub use sniff::sniff;
 pub use source::{Format, SourceInfo};
 
@@ -53,13 +55,14 @@ pub struct Thumbnail {
 pub fn thumbnail(source: &[u8], options: &Options) -> Result<Thumbnail, Error> {
     let header = source::Header::read(source)?;
     let target = header.target(options);
-    let info = header.info(&target);
+    let mut info = header.info(&target);
     options.limits.check(&info)?;
 
     let mut budget = Budget::new(options.limits.max_memory);
-    let decoded = header.decode(source, &target, &mut budget)?;
-    let small = resample::to_target(decoded, &target, &mut budget)?;
-    let mut picture = colour::to_srgb(small)?;
+    let small = header.small(source, &target, &mut budget)?;
+    budget.take(header.profile().memory())?;
+    let (mut picture, colour) = colour::to_srgb(small, header.profile())?;
+    info.colour = colour;
     picture.apply_orientation(header.orientation());
 
     let bytes = encode::encode(&picture, info.format, options.jpeg_quality)?;

@@ -1,25 +1,29 @@
-//! PNG through the png crate, row by row into a reduced picture: no full-size buffer, interlaced or not. The decoder
-//! is handed only the chunks that carry the picture, so damaged or huge metadata can neither fail nor cost anything.
+//! PNG, row by row into a reduced picture: no full-size buffer, interlaced or not. Only the chunks that carry the
+//! picture are read, so damaged or huge metadata can neither fail nor cost anything.
+//!
+//! ```text
+//! source ─▶ chunks (header, palette) ─▶ rows (inflate) ─▶ unfilter ─▶ expand ─▶ reduce
+//! ```
 
 mod chunks;
-
-use std::io::{BufRead, Seek};
-
-use png::{ColorType, DecodeOptions, Decoder, DecodingError, Reader, Transformations};
+mod expand;
+mod rows;
+mod unfilter;
 
 use crate::fit::Target;
 use crate::memory::Budget;
-use crate::raster::{Decoded, Model, Raster};
+use crate::raster::{Decoded, Raster};
 use crate::reduce::{Grid, RowReducer, ScatterReducer};
 use crate::{Error, resample};
-use chunks::PictureChunks;
+use expand::Expansion;
+use rows::Rows;
 
 pub(crate) use chunks::{Header, header};
 
-/// The decoder's state: inflate tables, its window and read-ahead, palette look-up.
-const DECODER_BYTES: u64 = 768 << 10;
+/// The inflate tables, and those of the palette.
+const DECODER_BYTES: u64 = 64 << 10;
 
-/// Adam7: first column, first row, column step, row step of each pass.
+/// First column, first row, column step and row step of each pass of an interlaced picture (Adam7).
 const PASSES: [(u32, u32, u32, u32); 7] =
     [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)];
 
@@ -27,82 +31,94 @@ const PASSES: [(u32, u32, u32, u32); 7] =
 pub(crate) fn memory(header: &Header, target: &Target) -> u64 {
     let grid = Grid::new((header.width, header.height), header.model, target);
     let reduced = if header.interlaced { ScatterReducer::memory(&grid) } else { RowReducer::memory(&grid) };
-    library_memory(header) + reduced + resample::memory((grid.columns, grid.rows), header.model, target)
+    decoder_memory(header) + reduced + resample::memory((grid.columns, grid.rows), header.model, target)
 }
 
 /// The picture, reduced by whole factors to no less than three times the target.
 pub(crate) fn decode(source: &[u8], header: &Header, target: &Target, budget: &mut Budget) -> Result<Decoded, Error> {
-    budget.take(library_memory(header))?;
-    let mut options = DecodeOptions::default();
-    options.set_ignore_checksums(false);
-    let mut decoder = Decoder::new_with_options(PictureChunks::new(source, header), options);
-    decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
-    // The decoder counts single rows and its own chunks; both are in `library_memory`.
-    decoder.set_limits(png::Limits { bytes: usize::try_from(library_memory(header)).unwrap_or(usize::MAX) });
-    let mut reader = decoder.read_info().map_err(to_error)?;
-    let model = model(reader.output_color_type().0)?;
-    if model.channels() > header.model.channels() {
-        return Err(Error::internal("PNG rows have more channels than were counted"));
-    }
-
-    let grid = Grid::new((header.width, header.height), model, target);
+    let grid = Grid::new((header.width, header.height), header.model, target);
     let window = target.crop.shrunk(f64::from(grid.x_factor), f64::from(grid.y_factor));
+    let mut reader = PixelReader::new(source, header, budget)?;
     let raster =
         if header.interlaced { scatter(&mut reader, &grid, budget)? } else { by_rows(&mut reader, &grid, budget)? };
-    reader.finish().map_err(to_error)?;
+    reader.rows.finish()?;
     Ok(Decoded { raster, window })
 }
 
-fn by_rows<R: BufRead + Seek>(reader: &mut Reader<R>, grid: &Grid, budget: &mut Budget) -> Result<Raster, Error> {
+fn by_rows(reader: &mut PixelReader, grid: &Grid, budget: &mut Budget) -> Result<Raster, Error> {
     let mut reducer = RowReducer::new(grid, budget)?;
-    while let Some(row) = reader.next_row().map_err(to_error)? {
-        reducer.push(row.data());
+    for _ in 0..grid.height {
+        reducer.push(reader.next(grid.width)?);
     }
     Ok(reducer.finish())
 }
 
-fn scatter<R: BufRead + Seek>(reader: &mut Reader<R>, grid: &Grid, budget: &mut Budget) -> Result<Raster, Error> {
+fn scatter(reader: &mut PixelReader, grid: &Grid, budget: &mut Budget) -> Result<Raster, Error> {
     let mut reducer = ScatterReducer::new(grid, budget)?;
     for (first_x, first_y, step_x, step_y) in PASSES {
         if first_x >= grid.width {
             continue; // a pass without columns has no rows in the file either
         }
+        reader.start_pass();
+        let columns = (grid.width - first_x).div_ceil(step_x);
         for y in (first_y..grid.height).step_by(step_y as usize) {
-            let row = reader.next_row().map_err(to_error)?;
-            let Some(row) = row else {
-                return Err(Error::malformed("IDAT: rows of the interlaced picture are missing"));
-            };
-            reducer.push(row.data(), y, first_x, step_x);
+            reducer.push(reader.next(columns)?, y, first_x, step_x);
         }
     }
-    match reader.next_row().map_err(to_error)? {
-        None => reducer.finish(budget),
-        Some(_) => Err(Error::internal("the interlaced PNG has more rows than expected")),
+    reducer.finish(budget)
+}
+
+/// Bytes of a row of so many pixels, as stored, its filter not counted.
+fn row_bytes(header: &Header, columns: u32) -> u64 {
+    (u64::from(columns) * u64::from(header.bits_per_pixel)).div_ceil(8)
+}
+
+/// Rows as stored, two as they were before the filter, one with all samples as bytes.
+fn decoder_memory(header: &Header) -> u64 {
+    let row = row_bytes(header, header.width);
+    let expanded = u64::from(header.width) * header.model.channels() as u64;
+    Rows::memory(row + 1) + row * 2 + expanded + DECODER_BYTES
+}
+
+/// Gives rows as pixels of the header's model.
+struct PixelReader<'a> {
+    header: &'a Header<'a>,
+    rows: Rows<'a>,
+    expansion: Expansion,
+    /// The row above, and the one being read.
+    above: Vec<u8>,
+    row: Vec<u8>,
+    expanded: Vec<u8>,
+}
+
+impl<'a> PixelReader<'a> {
+    fn new(source: &'a [u8], header: &'a Header<'a>, budget: &mut Budget) -> Result<Self, Error> {
+        budget.take(DECODER_BYTES)?;
+        let row_len = row_bytes(header, header.width);
+        let rows = Rows::new(source, header, row_len + 1, budget)?;
+        let (above, row) = (budget.zeros(row_len)?, budget.zeros(row_len)?);
+        let expanded = budget.zeros(u64::from(header.width) * header.model.channels() as u64)?;
+        Ok(Self { header, rows, expansion: Expansion::of(header), above, row, expanded })
     }
-}
 
-/// What the png crate allocates: some rows as stored (it keeps four before it moves them back), one as it gives it.
-fn library_memory(header: &Header) -> u64 {
-    let stored = u64::from(header.width) * u64::from(header.bits_per_pixel).div_ceil(8);
-    stored * 8 + u64::from(header.width) * header.model.channels() as u64 + DECODER_BYTES
-}
-
-fn to_error(error: DecodingError) -> Error {
-    match error {
-        DecodingError::IoError(_) => Error::malformed("truncated: the file ends before the picture does"),
-        DecodingError::Format(error) => Error::malformed(format!("PNG: {error}")),
-        DecodingError::Parameter(error) => Error::internal(format!("PNG: {error}")),
-        DecodingError::LimitsExceeded => Error::internal("PNG: the decoder needs more memory than was counted"),
+    /// The first row of a pass has none above it.
+    fn start_pass(&mut self) {
+        self.row.fill(0);
     }
-}
 
-/// What the decoder gives. It drops a transparent colour that it does not like, so the header can't tell for sure.
-fn model(colours: ColorType) -> Result<Model, Error> {
-    match colours {
-        ColorType::Grayscale => Ok(Model::Gray),
-        ColorType::GrayscaleAlpha => Ok(Model::GrayAlpha),
-        ColorType::Rgb => Ok(Model::Rgb),
-        ColorType::Rgba => Ok(Model::Rgba),
-        ColorType::Indexed => Err(Error::internal("PNG rows still have palette indices")),
+    fn next(&mut self, columns: u32) -> Result<&[u8], Error> {
+        std::mem::swap(&mut self.above, &mut self.row);
+        // Never above the whole width's, which fits the memory.
+        let len = row_bytes(self.header, columns) as usize;
+        let stored = self.rows.next(len + 1)?;
+        let pixel_bytes = self.header.bits_per_pixel.div_ceil(8) as usize;
+        let row = &mut self.row[..len];
+        unfilter::unfilter(stored, &self.above[..len], row, pixel_bytes)?;
+        if matches!(self.expansion, Expansion::None) {
+            return Ok(row);
+        }
+        let expanded = &mut self.expanded[..columns as usize * self.header.model.channels()];
+        self.expansion.expand(row, self.header.model, expanded);
+        Ok(expanded)
     }
 }

@@ -17,12 +17,8 @@ pub(crate) enum Model {
     GrayAlpha,
     Rgb,
     Rgba,
-    /// `inverted`: 255 is no ink, as Adobe writes it.
-    Cmyk {
-        inverted: bool,
-    },
-    /// CMYK with its inks turned to YCbCr; only Adobe writes it, inverted.
-    Ycck,
+    /// Amounts of ink: 255 is full.
+    Cmyk,
 }
 
 impl Model {
@@ -31,7 +27,14 @@ impl Model {
             Self::Gray => 1,
             Self::GrayAlpha => 2,
             Self::Rgb => 3,
-            Self::Rgba | Self::Cmyk { .. } | Self::Ycck => 4,
+            Self::Rgba | Self::Cmyk => 4,
+        }
+    }
+
+    pub(crate) fn with_alpha(self) -> Self {
+        match self {
+            Self::Gray => Self::GrayAlpha,
+            _ => Self::Rgba,
         }
     }
 

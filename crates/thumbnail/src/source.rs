@@ -4,8 +4,9 @@ use image::metadata::Orientation;
 
 use crate::fit::{self, Target};
 use crate::memory::Budget;
-use crate::raster::Decoded;
-use crate::{Error, Options, jpeg, png, resample, sniff};
+use crate::profile::{Colour, Embedded};
+use crate::raster::Raster;
+use crate::{Error, Options, exif, jpeg, png, resample, sniff};
 
 /// A picture format that is both read and written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,16 +40,18 @@ pub struct SourceInfo {
     pub height: u32,
     /// The most bytes that making the thumbnail holds at once, the source itself not counted: an upper estimate.
     pub decode_memory: u64,
+    /// Whether the file's own colour profile is used.
+    pub colour: Colour,
 }
 
 /// A header that has been read and found decodable.
-pub(crate) enum Header {
-    Jpeg(jpeg::Header),
-    Png(png::Header),
+pub(crate) enum Header<'a> {
+    Jpeg(jpeg::Header<'a>),
+    Png(png::Header<'a>),
 }
 
-impl Header {
-    pub(crate) fn read(source: &[u8]) -> Result<Self, Error> {
+impl<'a> Header<'a> {
+    pub(crate) fn read(source: &'a [u8]) -> Result<Self, Error> {
         match sniff(source)? {
             Format::Jpeg => jpeg::header(source).map(Self::Jpeg),
             Format::Png => png::header(source).map(Self::Png),
@@ -57,8 +60,15 @@ impl Header {
 
     pub(crate) fn orientation(&self) -> Orientation {
         match self {
-            Self::Jpeg(header) => header.orientation,
+            Self::Jpeg(header) => header.exif.and_then(exif::orientation).unwrap_or(Orientation::NoTransforms),
             Self::Png(header) => header.orientation,
+        }
+    }
+
+    pub(crate) fn profile(&self) -> &Embedded<'a> {
+        match self {
+            Self::Jpeg(header) => &header.profile,
+            Self::Png(header) => &header.profile,
         }
     }
 
@@ -72,13 +82,16 @@ impl Header {
             Self::Jpeg(header) => (Format::Jpeg, jpeg::memory(header, target)),
             Self::Png(header) => (Format::Png, png::memory(header, target)),
         };
-        SourceInfo { format, width, height, decode_memory: decode_memory.saturating_add(resample::FINISH_BYTES) }
+        let profile = self.profile();
+        let decode_memory = decode_memory.saturating_add(profile.memory() + resample::FINISH_BYTES);
+        SourceInfo { format, width, height, decode_memory, colour: profile.colour() }
     }
 
-    pub(crate) fn decode(&self, source: &[u8], target: &Target, budget: &mut Budget) -> Result<Decoded, Error> {
+    /// The picture at the target's size, in its own colours.
+    pub(crate) fn small(&self, source: &[u8], target: &Target, budget: &mut Budget) -> Result<Raster, Error> {
         match self {
-            Self::Jpeg(header) => jpeg::decode(source, header, target, budget),
-            Self::Png(header) => png::decode(source, header, target, budget),
+            Self::Jpeg(header) => jpeg::thumbnail(source, header, target, budget),
+            Self::Png(header) => resample::to_target(png::decode(source, header, target, budget)?, target, budget),
         }
     }
 

@@ -1,9 +1,8 @@
-//! The chunks of a PNG file: which there are, and those of the picture alone as a stream.
-
-use std::io::{self, BufRead, Read, Seek, SeekFrom};
+//! The chunks of a PNG file: which there are, and those that carry the picture data.
 
 use image::metadata::Orientation;
 
+use crate::profile::Embedded;
 use crate::raster::Model;
 use crate::sniff::PNG_SIGNATURE;
 use crate::{Error, exif};
@@ -12,25 +11,33 @@ use crate::{Error, exif};
 const FRAME_BYTES: usize = 12;
 
 /// What the chunks say before the picture is decoded.
-pub(crate) struct Header {
+pub(crate) struct Header<'a> {
     /// As stored, before orientation; 1 to 2^31 - 1.
     pub(crate) width: u32,
     /// As stored, before orientation; 1 to 2^31 - 1.
     pub(crate) height: u32,
     pub(crate) orientation: Orientation,
+    pub(crate) profile: Embedded<'a>,
     /// What the pixels are at most, once palette, low depths and transparent colours are expanded.
     pub(crate) model: Model,
     /// As stored.
     pub(crate) bits_per_pixel: u32,
     pub(crate) interlaced: bool,
-    colour_type: u8,
+    pub(super) colour_type: u8,
+    /// Bits a sample.
+    pub(super) depth: u8,
+    /// Colours of three bytes; not empty where the colour type needs them.
+    pub(super) palette: &'a [u8],
+    /// What is transparent; of the length that goes with the colour type.
+    pub(super) trns: Option<&'a [u8]>,
+    first_idat: usize,
 }
 
 /// Reads the header and walks over all chunks, so a file cut off anywhere is an error. The data is not looked at.
-pub(crate) fn header(source: &[u8]) -> Result<Header, Error> {
+pub(crate) fn header(source: &[u8]) -> Result<Header<'_>, Error> {
     let mut header = read_ihdr(&Chunk::read(source, PNG_SIGNATURE.len())?)?;
     let mut at = PNG_SIGNATURE.len() + FRAME_BYTES + 13;
-    let mut orientation = None;
+    let (mut orientation, mut code_points, mut iccp) = (None, None, None);
     let mut idat = Idat::Before;
     loop {
         let chunk = Chunk::read(source, at)?;
@@ -40,15 +47,18 @@ pub(crate) fn header(source: &[u8]) -> Result<Header, Error> {
         }
         match &chunk.kind {
             b"IDAT" if idat == Idat::After => return Err(chunk.malformed("is not consecutive with the others")),
-            b"IDAT" => idat = Idat::Inside,
+            b"IDAT" if idat == Idat::Before => (idat, header.first_idat) = (Idat::Inside, chunk.at),
+            b"IDAT" => (),
             b"IEND" if idat == Idat::Before => return Err(Error::malformed("PNG without picture data (IDAT chunk)")),
-            b"IEND" => break,
+            b"IEND" => break chunk.check_crc()?,
             b"IHDR" => return Err(chunk.malformed("is there twice")),
-            b"PLTE" => (),
+            b"PLTE" => read_plte(&mut header, &chunk, idat)?,
             b"tRNS" if idat == Idat::Before && is_usable_trns(&chunk, header.colour_type) => {
-                header.model = with_alpha(header.model);
+                (header.model, header.trns) = (header.model.with_alpha(), Some(chunk.data));
             }
             b"eXIf" if chunk.crc_matches() => orientation = orientation.or_else(|| exif::orientation(chunk.data)),
+            b"cICP" if idat == Idat::Before && chunk.crc_matches() => code_points = Embedded::from_cicp(chunk.data),
+            b"iCCP" if idat == Idat::Before && iccp.is_none() => iccp = Some(read_iccp(&chunk)),
             kind if is_critical(kind) => {
                 return Err(chunk.malformed("is of an unknown kind that the picture depends on"));
             }
@@ -56,6 +66,10 @@ pub(crate) fn header(source: &[u8]) -> Result<Header, Error> {
         }
     }
     header.orientation = orientation.unwrap_or(Orientation::NoTransforms);
+    if header.colour_type == 3 && header.palette.is_empty() {
+        return Err(Error::malformed("PNG: the palette (PLTE chunk) is missing"));
+    }
+    header.profile = code_points.or(iccp).unwrap_or(Embedded::None);
     Ok(header)
 }
 
@@ -101,6 +115,10 @@ impl<'a> Chunk<'a> {
         crc32fast::hash(self.kind_and_data).to_be_bytes() == self.crc
     }
 
+    fn check_crc(&self) -> Result<(), Error> {
+        if self.crc_matches() { Ok(()) } else { Err(self.malformed("has a bad CRC")) }
+    }
+
     fn malformed(&self, what: &str) -> Error {
         Error::malformed(format!("{} chunk at byte {} {what}", self.kind.escape_ascii(), self.at))
     }
@@ -111,16 +129,14 @@ fn is_critical(kind: &[u8; 4]) -> bool {
     kind[0] & 0x20 == 0
 }
 
-fn read_ihdr(chunk: &Chunk) -> Result<Header, Error> {
+fn read_ihdr<'a>(chunk: &Chunk) -> Result<Header<'a>, Error> {
     match &chunk.kind {
         b"IHDR" => (),
         b"CgBI" => return Err(Error::unsupported("a PNG in Apple's own variant (CgBI), made for iOS applications")),
         _ => return Err(chunk.malformed("stands where the header (IHDR chunk) should")),
     }
     let Ok(fields) = <[u8; 13]>::try_from(chunk.data) else { return Err(chunk.malformed("has the wrong length")) };
-    if !chunk.crc_matches() {
-        return Err(chunk.malformed("has a bad CRC"));
-    }
+    chunk.check_crc()?;
     let [w0, w1, w2, w3, h0, h1, h2, h3, depth, colour_type, compression, filter, interlace] = fields;
     let (width, height) = (u32::from_be_bytes([w0, w1, w2, w3]), u32::from_be_bytes([h0, h1, h2, h3]));
     if width == 0 || height == 0 {
@@ -132,23 +148,55 @@ fn read_ihdr(chunk: &Chunk) -> Result<Header, Error> {
     if compression != 0 || filter != 0 || interlace > 1 {
         return Err(chunk.malformed("names an unknown compression, filter or interlace method"));
     }
-    let (samples, model) = match (colour_type, depth) {
-        (0, 1 | 2 | 4 | 8 | 16) => (1, Model::Gray),
-        (2, 8 | 16) => (3, Model::Rgb),
-        (3, 1 | 2 | 4 | 8) => (1, Model::Rgb),
-        (4, 8 | 16) => (2, Model::GrayAlpha),
-        (6, 8 | 16) => (4, Model::Rgba),
-        _ => return Err(chunk.malformed(&format!("gives the colour type {colour_type} with {depth} bits"))),
+    let Some((samples, model)) = samples_and_model(colour_type, depth) else {
+        return Err(chunk.malformed(&format!("gives the colour type {colour_type} with {depth} bits")));
     };
     let (bits_per_pixel, interlaced) = (samples * u32::from(depth), interlace == 1);
-    Ok(Header { width, height, orientation: Orientation::NoTransforms, model, bits_per_pixel, interlaced, colour_type })
+    Ok(Header {
+        width,
+        height,
+        orientation: Orientation::NoTransforms,
+        profile: Embedded::None,
+        model,
+        bits_per_pixel,
+        interlaced,
+        colour_type,
+        depth,
+        palette: &[],
+        trns: None,
+        first_idat: 0,
+    })
 }
 
-fn with_alpha(model: Model) -> Model {
-    match model {
-        Model::Gray => Model::GrayAlpha,
-        _ => Model::Rgba,
+fn read_iccp<'a>(chunk: &Chunk<'a>) -> Embedded<'a> {
+    if chunk.crc_matches() { Embedded::from_iccp(chunk.data) } else { Embedded::Unusable }
+}
+
+/// Samples a pixel as stored, and what the pixels are once expanded.
+fn samples_and_model(colour_type: u8, depth: u8) -> Option<(u32, Model)> {
+    match (colour_type, depth) {
+        (0, 1 | 2 | 4 | 8 | 16) => Some((1, Model::Gray)),
+        (2, 8 | 16) => Some((3, Model::Rgb)),
+        (3, 1 | 2 | 4 | 8) => Some((1, Model::Rgb)),
+        (4, 8 | 16) => Some((2, Model::GrayAlpha)),
+        (6, 8 | 16) => Some((4, Model::Rgba)),
+        _ => None,
     }
+}
+
+fn read_plte<'a>(header: &mut Header<'a>, chunk: &Chunk<'a>, idat: Idat) -> Result<(), Error> {
+    chunk.check_crc()?;
+    if header.colour_type != 3 {
+        return Ok(()); // at most a suggestion
+    }
+    if idat != Idat::Before || !header.palette.is_empty() {
+        return Err(chunk.malformed("is there twice, or too late"));
+    }
+    if chunk.data.is_empty() || !chunk.data.len().is_multiple_of(3) || chunk.data.len() > 768 {
+        return Err(chunk.malformed("has the wrong length"));
+    }
+    header.palette = chunk.data;
+    Ok(())
 }
 
 /// A damaged one is ignored, like any damaged chunk that is not critical.
@@ -162,63 +210,25 @@ fn is_usable_trns(chunk: &Chunk, colour_type: u8) -> bool {
     fits && chunk.crc_matches()
 }
 
-/// A PNG file's signature and the chunks of its default picture, as if there were no others.
-///
-/// Made only for files that [`header`] has accepted.
-pub(super) struct PictureChunks<'a> {
+/// The IDAT chunks of a PNG file that [`header`] has accepted.
+pub(super) struct PictureData<'a> {
     source: &'a [u8],
-    /// What is being read, up to the offset `next`.
-    current: &'a [u8],
     next: usize,
-    colour_type: u8,
-    seen_idat: bool,
 }
 
-impl<'a> PictureChunks<'a> {
+impl<'a> PictureData<'a> {
     pub(super) fn new(source: &'a [u8], header: &Header) -> Self {
-        let start = PNG_SIGNATURE.len();
-        let (current, next) = (source.get(..start).unwrap_or_default(), start);
-        Self { source, current, next, colour_type: header.colour_type, seen_idat: false }
+        Self { source, next: header.first_idat }
     }
 
-    fn keeps(&self, chunk: &Chunk) -> bool {
-        match &chunk.kind {
-            b"IHDR" | b"PLTE" | b"IDAT" | b"IEND" => true,
-            b"tRNS" => !self.seen_idat && is_usable_trns(chunk, self.colour_type),
-            _ => false,
+    /// The data of the next chunk, whose CRC is right.
+    pub(super) fn next(&mut self) -> Result<Option<&'a [u8]>, Error> {
+        let chunk = Chunk::read(self.source, self.next)?;
+        if chunk.kind != *b"IDAT" {
+            return Ok(None);
         }
-    }
-}
-
-impl BufRead for PictureChunks<'_> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        while self.current.is_empty() {
-            let Ok(chunk) = Chunk::read(self.source, self.next) else { break };
-            if self.keeps(&chunk) {
-                self.current = self.source.get(self.next..chunk.end()).unwrap_or_default();
-                self.seen_idat |= chunk.kind == *b"IDAT";
-            }
-            self.next = chunk.end();
-        }
-        Ok(self.current)
-    }
-
-    fn consume(&mut self, amount: usize) {
-        self.current = self.current.get(amount..).unwrap_or_default();
-    }
-}
-
-impl Read for PictureChunks<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.fill_buf()?.read(buffer)?;
-        self.consume(read);
-        Ok(read)
-    }
-}
-
-/// The decoder asks for this trait but never seeks.
-impl Seek for PictureChunks<'_> {
-    fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
-        Err(io::ErrorKind::Unsupported.into())
+        chunk.check_crc()?;
+        self.next = chunk.end();
+        Ok(Some(chunk.data))
     }
 }

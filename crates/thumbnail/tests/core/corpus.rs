@@ -3,16 +3,17 @@
 
 use std::path::{Path, PathBuf};
 
-use thumbnail::{Error, Options, probe, thumbnail};
+use thumbnail::{Colour, Error, Options, probe, thumbnail};
 
 /// Good pictures that are refused all the same.
-const NOT_DECODED: [(&str, &str); 3] = [
+const NOT_DECODED: [(&str, &str); 4] = [
     ("jpeg-decoder/reftest/images/lossless/1/jpeg_lossless_sel1-8bit.jpg", "lossless JPEG: no browser shows it"),
     ("libjpeg-turbo/testimgari.jpg", "arithmetic coding: no browser shows it"),
     (
-        "jpeg-decoder/crashtest/images/imagetestsuite/865db3dd2d380626f16b6f9dc6d62dba.jpg",
-        "sequential 4:2:0 in several scans: zune-jpeg gives wrong colours",
+        "jpeg-decoder/crashtest/images/extraneous-bytes-after-sos.jpg",
+        "damaged: bytes that belong to nothing between the picture's data and its end",
     ),
+    ("jpeg-decoder/reftest/images/extraneous-data.jpg", "damaged: more data than the picture has room for"),
 ];
 
 /// Bad pictures that give a thumbnail all the same.
@@ -48,8 +49,12 @@ fn outcomes(class: &str) -> Vec<(Entry, Result<thumbnail::Thumbnail, Error>)> {
     let made = chosen.into_iter().map(|entry| {
         let source = std::fs::read(folder.join(&entry.path)).unwrap();
         let outcome = thumbnail(&source, &Options::default());
-        if outcome.is_ok() {
-            assert_eq!(probe(&source).as_ref(), outcome.as_ref().map(|made| &made.source), "{}", entry.path);
+        if let Ok(made) = &outcome {
+            let mut probed = probe(&source).unwrap();
+            if made.source.colour == Colour::ProfileIgnored {
+                probed.colour = Colour::ProfileIgnored; // a broken profile may show only when it is read
+            }
+            assert_eq!(probed, made.source, "{}", entry.path);
         }
         (entry, outcome)
     });
@@ -61,7 +66,11 @@ fn good_pictures_give_a_thumbnail_of_the_right_size() {
     let mut wrong = Vec::new();
     for (entry, outcome) in outcomes("good") {
         if listed(&NOT_DECODED, &entry.path) {
-            assert!(matches!(outcome, Err(Error::Unsupported { .. })), "{}: {outcome:?}", entry.path);
+            assert!(
+                matches!(outcome, Err(Error::Unsupported { .. } | Error::Malformed { .. })),
+                "{}: {outcome:?}",
+                entry.path
+            );
             continue;
         }
         let (stored_width, stored_height) = entry.size.unwrap();

@@ -56,6 +56,12 @@ fn what_follows_the_picture_is_ignored() {
 }
 
 #[test]
+fn many_segments_cost_nothing() {
+    let comments = segment(0xfe, b"").repeat(50_000);
+    assert_eq!(shown(&with_segments(&Flat::new(&[200]).file(), &comments)), [200; 3]);
+}
+
+#[test]
 fn no_metadata_survives() {
     let exif = segment(0xe1, b"Exif\0\0II\x2a\0\x08\0\0\0\0\0\0\0\0\0 secret");
     let icc = segment(0xe2, b"ICC_PROFILE\0\x01\x01 secret");

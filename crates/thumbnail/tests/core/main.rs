@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a failing test should stop")]
 #![expect(clippy::print_stderr, reason = "what was not checked has to be said")]
 
+mod colours;
 mod corpus;
 mod features;
 mod fixtures;
 mod jpeg_features;
+mod jpeg_structure;
 mod mutations;
 mod orientation;
 mod png_features;

@@ -1,0 +1,47 @@
+//! Measures whole jobs, bytes to bytes, for `bench/core`: `bench_job ROUNDS OUT_FOLDER FILES...`. For each file one
+//! line: name, mean milliseconds of CPU, peak memory over baseline in KiB, bytes of the thumbnail. The peak means
+//! something only for the first file of a process.
+
+#![expect(clippy::print_stdout, reason = "it is a program for the command line")]
+
+use std::error::Error;
+use std::fs;
+use std::hint::black_box;
+use std::path::Path;
+
+use thumbnail::{Options, thumbnail};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let (Some(rounds), Some(folder)) = (arguments.next(), arguments.next()) else {
+        return Err("usage: bench_job ROUNDS OUT_FOLDER FILES...".into());
+    };
+    let rounds: u32 = rounds.parse::<u32>()?.max(1);
+    for file in arguments {
+        let source = fs::read(&file)?;
+        let before = status_kib("VmRSS:")?;
+        let made = thumbnail(&source, &Options::default())?;
+        let peak = status_kib("VmHWM:")?.saturating_sub(before);
+        let start = cpu_nanoseconds()?;
+        for _ in 0..rounds {
+            black_box(thumbnail(black_box(&source), &Options::default())?);
+        }
+        let milliseconds = (cpu_nanoseconds()? - start) as f64 / 1e6 / f64::from(rounds);
+        let name = Path::new(&file).file_name().unwrap_or_default().to_string_lossy();
+        println!("{name} {milliseconds:.3} {peak} {}", made.bytes.len());
+        fs::write(Path::new(&folder).join(&*name), &made.bytes)?;
+    }
+    Ok(())
+}
+
+/// What this thread has used, by Linux's own count, which may move on in steps of milliseconds: hence means.
+fn cpu_nanoseconds() -> Result<u64, Box<dyn Error>> {
+    let statistics = fs::read_to_string("/proc/thread-self/schedstat")?;
+    Ok(statistics.split_whitespace().next().ok_or("no schedstat")?.parse()?)
+}
+
+fn status_kib(field: &str) -> Result<u64, Box<dyn Error>> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).ok_or("no such field")?;
+    Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
+}
