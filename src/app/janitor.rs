@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
-use tracing::{error, info, warn};
+use tracing::{Instrument, Span, error, info, warn};
 
 use super::pair::{Orphan, Removal, remove};
 use crate::store::{Bucket, Store};
@@ -63,7 +63,8 @@ impl Janitor {
         }
         let suspicion = outcome.is_err().then(|| self.suspect(orphan.clone()));
         let (janitor, store) = (Arc::clone(self), Arc::clone(store));
-        tokio::spawn(async move { janitor.keep_trying(&store, &orphan, suspicion).await });
+        let work = async move { janitor.keep_trying(&store, &orphan, suspicion).await };
+        tokio::spawn(work.instrument(Span::current()));
     }
 
     /// Takes note of an object that may come to stand without its partner.
