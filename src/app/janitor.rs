@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use tracing::{Instrument, Span, error, info, warn};
 
 use super::pair::{Orphan, Removal, remove};
-use crate::store::{Bucket, Store};
+use crate::store::{Bucket, Error, Store};
 
 /// How long a removal is tried.
 const PATIENCE: Duration = Duration::from_secs(5 * 60);
@@ -65,6 +65,23 @@ impl Janitor {
         let (janitor, store) = (Arc::clone(self), Arc::clone(store));
         let work = async move { janitor.keep_trying(&store, &orphan, suspicion).await };
         tokio::spawn(work.instrument(Span::current()));
+    }
+
+    /// Removes what an earlier upload of this original may have left, before a later one covers it: of a
+    /// covered version nobody could tell any more.
+    ///
+    /// # Errors
+    /// Where the store does not let us.
+    pub(super) async fn settle(&self, store: &Store, original_key: &str) -> Result<(), Error> {
+        let is_of_key = |orphan: &&Orphan| match orphan.bucket {
+            Bucket::Uploads => orphan.key == original_key,
+            Bucket::Thumbnails => orphan.partner_key == original_key,
+        };
+        let left: Vec<Orphan> = self.pending().orphans.values().filter(is_of_key).cloned().collect();
+        for orphan in left {
+            remove(store, &orphan).await?;
+        }
+        Ok(())
     }
 
     /// Takes note of an object that may come to stand without its partner.

@@ -198,6 +198,7 @@ fn pair_of(
 }
 
 async fn store(app: &App, pair: &Pair) -> Result<(Landed, [Orphan; 2]), Error> {
+    app.janitor.settle(&app.store, &pair.original_key).await?;
     let were_new = which_were_new(app, pair).await;
     let _in_flight = pair.orphans(were_new, None, None).map(|orphan| app.janitor.suspect(orphan));
     let failure = match pair::put(&app.store, pair).await {
