@@ -83,7 +83,12 @@ fn refusals_of_others(mut response: Response) -> Response {
         _ if status.is_client_error() => Refusal::InvalidRequest("the path or a header cannot be read".into()),
         _ => Refusal::Panic(format!("a bare {status}")),
     };
-    refusal.into_response()
+    let (ours, _) = refusal.into_response().into_parts();
+    let (mut head, body) = response.into_parts();
+    head.status = ours.status;
+    head.headers.extend(ours.headers);
+    head.extensions.extend(ours.extensions);
+    Response::from_parts(head, body)
 }
 
 /// Keeps the headers that other layers gave the answer: CORS above all.
@@ -97,6 +102,7 @@ fn write_out(web: &Web, response: Response, request_id: &RequestId, as_page: boo
         let document = serde_json::to_string(&problem.document(request_id));
         ("application/problem+json", document.unwrap_or_default())
     };
+    head.headers.remove(header::CONTENT_LENGTH);
     head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     Response::from_parts(head, Body::from(body))
 }

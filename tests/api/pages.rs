@@ -130,6 +130,9 @@ fn other_origins_are_let_in_by_name_only() {
         &end(part(b"form-data; filename=a.txt", b"x")),
     );
     assert_eq!(refused.header("access-control-allow-origin"), "https://www.example.com", "refusals can be read too");
+    let method = server.send("DELETE /uploads/a.jpg HTTP/1.1\r\nOrigin: https://www.example.com\r\n", b"");
+    assert_eq!(method.outcome(), "405 method-not-allowed");
+    assert_eq!(method.header("access-control-allow-origin"), "https://www.example.com", "also where axum refused");
     let exposed = refused.header("access-control-expose-headers").to_owned();
     for name in ["location", "etag", "retry-after", "server-timing", "x-request-id"] {
         assert!(exposed.contains(name), "{name} in {exposed}");
