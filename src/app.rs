@@ -1,12 +1,14 @@
 //! The use cases, and the only caller of the thumbnail core.
 //!
-//! [`store_upload`] is the way in; [`open`] and [`stat`] are the ways out. What they share, and the
+//! [`store_upload`] is the way in, [`thumbnail_stored_object`] that of files which are in the store
+//! already; [`open`] and [`stat`] are the ways out. What they share, and the
 //! memory and cores that they may use, is in [`App`].
 
 mod janitor;
 mod locks;
 mod memory;
 mod pair;
+mod stored;
 mod upload;
 
 use std::sync::Arc;
@@ -20,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 pub use memory::Room;
+pub use stored::{Outcome, mark_rejected, thumbnail_stored_object};
 pub use upload::{Facts, Stored, Storing, Times, Upload, hex, milliseconds, store_upload, withdraw};
 
 use crate::config::Config;
@@ -39,6 +42,7 @@ pub struct App {
     decodes: Memory,
     cores: Semaphore,
     queue_timeout: Duration,
+    max_stored_bytes: u64,
     keeps_versions: OnceCell<bool>,
     keys: KeyLocks,
     janitor: Arc<Janitor>,
@@ -60,6 +64,20 @@ pub enum Error {
     /// Nobody's: there is an original, its thumbnail is still to be made.
     #[error("the thumbnail is not made yet")]
     ThumbnailPending,
+    /// The client's: no thumbnail can be made of the original.
+    #[error("no thumbnail can be made of the original: {code}")]
+    ThumbnailRejected {
+        /// The problem's code.
+        code: String,
+    },
+    /// The client's: the original has more bytes than are taken.
+    #[error("{actual} bytes are more than the {limit} that are taken")]
+    TooManyBytes {
+        /// `MAX_UPLOAD_BYTES`.
+        limit: u64,
+        /// The original's size.
+        actual: u64,
+    },
     /// Nobody's: too much to do at the moment.
     #[error("no room in memory in time")]
     Busy,
@@ -88,6 +106,7 @@ impl App {
             decodes: Memory::new(config.decode_memory, config.queue_timeout),
             cores: Semaphore::new(available_parallelism().map_or(1, usize::from)),
             queue_timeout: config.queue_timeout,
+            max_stored_bytes: config.max_upload_bytes,
             keeps_versions: OnceCell::new(),
             keys: KeyLocks::default(),
             janitor: Janitor::new(),
@@ -106,6 +125,23 @@ impl App {
     /// [`Error::Busy`] where there is none in time.
     pub async fn room_for(&self, bytes: u64) -> Result<Room, Error> {
         Ok(self.bodies.take(bytes).await?)
+    }
+
+    /// Asks both buckets what the first upload would have to ask, so that it finds the connections open.
+    pub async fn warm_up(&self) {
+        if let Err(error) = self.keeps_versions().await {
+            warn!(cause = with_causes(&error), "the buckets could not be asked yet");
+        }
+    }
+
+    /// Whether both buckets keep versions; asked for once.
+    async fn keeps_versions(&self) -> Result<bool, store::Error> {
+        let ask = async || -> Result<bool, store::Error> {
+            let of = |bucket| self.store.keeps_versions(bucket);
+            let (uploads, thumbnails) = tokio::try_join!(of(Bucket::Uploads), of(Bucket::Thumbnails))?;
+            Ok(uploads && thumbnails)
+        };
+        self.keeps_versions.get_or_try_init(ask).await.copied()
     }
 
     /// Says once whether a bucket cannot be used, or keeps no versions where names can repeat.
@@ -183,8 +219,12 @@ async fn missing(app: &App, bucket: Bucket, key: &str) -> Error {
         Bucket::Thumbnails => key::original_of(key),
     };
     let Some(original_key) = original_key else { return Error::Store(store::Error::NotFound) };
-    match app.store.head(Bucket::Uploads, &original_key).await {
-        Ok(_) => Error::ThumbnailPending,
+    if let Err(error) = app.store.head(Bucket::Uploads, &original_key).await {
+        return Error::Store(error);
+    }
+    match app.store.rejection(&original_key).await {
+        Ok(Some(code)) => Error::ThumbnailRejected { code },
+        Ok(None) => Error::ThumbnailPending,
         Err(error) => Error::Store(error),
     }
 }

@@ -12,9 +12,11 @@ use thumbnail::{Fit, Limits, Options};
 
 use crate::key::Layout;
 use crate::store::BucketNames;
-use parse::{BoxSize, bucket_name, duration, origin, presign_expires, public_url};
+use parse::{BoxSize, bucket_name, duration, origin, presign_expires, public_url, secret};
 
 const MIB: u64 = 1024 * 1024;
+/// An event of 6 MiB holds as much once it is written as base64, with room for its headers.
+const LAMBDA_BODY: u64 = 4_500_000;
 
 /// What the program was asked to do.
 #[derive(Debug, Parser)]
@@ -94,8 +96,9 @@ pub struct Settings {
           default_value = "marketing-thumbnails-bucket", value_parser = bucket_name)]
     pub thumbnail_bucket: String,
     /// Where files are kept
-    #[arg(long, env = "STORE", value_name = "STORE", default_value = "local")]
-    pub store: StoreKind,
+    /// [default: s3 on AWS Lambda, else local]
+    #[arg(long, env = "STORE", value_name = "STORE")]
+    pub store: Option<StoreKind>,
     /// The local store's folder
     #[arg(long, env = "DATA_DIR", value_name = "DATA_DIR", default_value = "./data")]
     pub data_dir: PathBuf,
@@ -120,10 +123,19 @@ pub struct Settings {
     #[arg(long, env = "MAX_UPLOAD_BYTES", value_name = "MAX_UPLOAD_BYTES", default_value_t = 32 * MIB,
           value_parser = clap::value_parser!(u64).range(1..=5 * 1024 * MIB))]
     pub max_upload_bytes: u64,
-    /// The largest file in bytes through this server itself [default: MAX_UPLOAD_BYTES]
+    /// The largest file in bytes through this server itself [default: MAX_UPLOAD_BYTES; on AWS Lambda at most 4500000]
     #[arg(long, env = "MAX_DIRECT_BYTES", value_name = "MAX_DIRECT_BYTES",
           value_parser = clap::value_parser!(u64).range(1..=5 * 1024 * MIB))]
     pub max_direct_bytes: Option<u64>,
+    /// The secret that links to this server are signed with, at least 16 characters [default: a new one at each start]
+    #[arg(long, env = "LINK_SECRET", value_name = "LINK_SECRET", hide_env_values = true, value_parser = secret)]
+    pub link_secret: Option<String>,
+    /// Take S3 event notifications at /events/s3 from who sends this token, at least 16 characters
+    #[arg(long, env = "S3_EVENTS_TOKEN", value_name = "S3_EVENTS_TOKEN", hide_env_values = true, value_parser = secret)]
+    pub s3_events_token: Option<String>,
+    /// Set by AWS Lambda: serve its runtime API instead of a listener
+    #[arg(long, env = "AWS_LAMBDA_RUNTIME_API", value_name = "AWS_LAMBDA_RUNTIME_API", hide = true)]
+    pub aws_lambda_runtime_api: Option<String>,
     /// The most files in one request, 1 to 1000
     #[arg(long, env = "MAX_FILES", value_name = "MAX_FILES", default_value = "20",
           value_parser = clap::value_parser!(u16).range(1..=1000))]
@@ -217,10 +229,20 @@ pub struct Config {
     pub public_originals: bool,
     /// What thumbnails are like, with the limits of one decode.
     pub thumbnail: Options,
+    /// Whether AWS Lambda runs us.
+    pub on_lambda: bool,
+    /// The largest file in bytes, by any way in.
+    pub max_upload_bytes: u64,
     /// The largest file in bytes through this server.
     pub max_file_bytes: u64,
     /// The largest request body in bytes.
     pub max_request_bytes: u64,
+    /// The largest answer in bytes, where something in front sets a limit.
+    pub max_answer_bytes: Option<u64>,
+    /// What links to this server are signed with.
+    pub link_secret: Vec<u8>,
+    /// The token of who may send event notifications.
+    pub s3_events_token: Option<String>,
     /// The most files in one request.
     pub max_files: usize,
     /// Bytes of memory for bodies that are held.
@@ -253,6 +275,18 @@ pub enum Error {
          listen on 127.0.0.1, or say ALLOW_ANONYMOUS=true if a gateway in front sees to that or anybody may upload"
     )]
     OpenToAll(SocketAddr),
+    /// A function has an address that others reach, and nobody has to sign in.
+    #[error(
+        "on AWS Lambda anybody could upload, since nobody has to sign in: \
+         say ALLOW_ANONYMOUS=true if the gateway in front sees to that or anybody may upload"
+    )]
+    OpenFunction,
+    /// No events come from a folder.
+    #[error("S3_EVENTS_TOKEN is of use with STORE=s3 only")]
+    LocalEvents,
+    /// No random numbers.
+    #[error("the system gives no random numbers for LINK_SECRET")]
+    NoSecret,
     /// More through this server than by any way in.
     #[error("MAX_DIRECT_BYTES={direct} must be at most MAX_UPLOAD_BYTES={upload}")]
     DirectOverUpload {
@@ -261,6 +295,9 @@ pub enum Error {
         /// `MAX_UPLOAD_BYTES`.
         upload: u64,
     },
+    /// More than fits into an event.
+    #[error("MAX_DIRECT_BYTES={0} must be at most 4500000 on AWS Lambda: events hold no more")]
+    DirectOverLambda(u64),
     /// The largest upload would wait for ever.
     #[error(
         "MEMORY_BUDGET={budget} must be at least {needed}, twice the largest upload: \
@@ -280,29 +317,47 @@ impl Config {
     /// # Errors
     /// [`Error`] names the variables, their values and what is allowed.
     pub fn new(settings: Settings) -> Result<Self, Error> {
-        let max_file_bytes = settings.max_direct_bytes.unwrap_or(settings.max_upload_bytes);
+        let on_lambda = settings.aws_lambda_runtime_api.is_some();
+        let store = settings.store.unwrap_or(if on_lambda { StoreKind::S3 } else { StoreKind::Local });
+        let most = if on_lambda { LAMBDA_BODY } else { u64::MAX };
+        let max_file_bytes = settings.max_direct_bytes.unwrap_or(settings.max_upload_bytes.min(most));
         if settings.upload_bucket == settings.thumbnail_bucket {
             return Err(Error::SameBucket(settings.upload_bucket));
         }
         if max_file_bytes > settings.max_upload_bytes {
             return Err(Error::DirectOverUpload { direct: max_file_bytes, upload: settings.max_upload_bytes });
         }
-        if settings.memory_budget < 2 * max_file_bytes {
-            return Err(Error::BudgetTooSmall { budget: settings.memory_budget, needed: 2 * max_file_bytes });
+        if on_lambda && max_file_bytes > LAMBDA_BODY {
+            return Err(Error::DirectOverLambda(max_file_bytes));
         }
-        if !settings.listen.ip().is_loopback() && !settings.allow_anonymous {
+        let needed = 2 * settings.max_upload_bytes;
+        if settings.memory_budget < needed {
+            return Err(Error::BudgetTooSmall { budget: settings.memory_budget, needed });
+        }
+        if settings.s3_events_token.is_some() && store == StoreKind::Local {
+            return Err(Error::LocalEvents);
+        }
+        if on_lambda && !settings.allow_anonymous {
+            return Err(Error::OpenFunction);
+        }
+        if !on_lambda && !settings.listen.ip().is_loopback() && !settings.allow_anonymous {
             return Err(Error::OpenToAll(settings.listen));
         }
         Ok(Self {
             buckets: BucketNames { uploads: settings.upload_bucket, thumbnails: settings.thumbnail_bucket },
-            store: settings.store,
+            store,
             data_dir: settings.data_dir,
             listen: settings.listen,
             public_url: settings.public_url,
             public_originals: settings.public_originals,
             thumbnail: settings.shape.options(settings.memory_budget / 2),
+            on_lambda,
+            max_upload_bytes: settings.max_upload_bytes,
             max_file_bytes,
-            max_request_bytes: u64::from(settings.max_files) * max_file_bytes + MIB,
+            max_request_bytes: (u64::from(settings.max_files) * max_file_bytes + MIB).min(most),
+            max_answer_bytes: on_lambda.then_some(LAMBDA_BODY),
+            link_secret: link_secret(settings.link_secret)?,
+            s3_events_token: settings.s3_events_token,
             max_files: usize::from(settings.max_files),
             body_memory: settings.memory_budget / 2,
             decode_memory: settings.memory_budget / 2,
@@ -313,6 +368,15 @@ impl Config {
             s3_force_path_style: settings.s3_force_path_style,
         })
     }
+}
+
+fn link_secret(given: Option<String>) -> Result<Vec<u8>, Error> {
+    if let Some(secret) = given {
+        return Ok(secret.into_bytes());
+    }
+    let mut secret = vec![0; 32];
+    getrandom::fill(&mut secret).map_err(|_| Error::NoSecret)?;
+    Ok(secret)
 }
 
 #[cfg(test)]

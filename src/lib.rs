@@ -1,13 +1,15 @@
 //! An HTTP upload API with synchronous thumbnailing.
 //!
 //! ```text
-//!  browser, curl, Uppy ──▶ http/upload ──▶ app (use cases) ┬▶ crates/thumbnail   (pure, synchronous)
-//!                                                          └▶ store: local folder | S3
-//!  answers: app::Error ─▶ http/problem (a status)
+//!  browser, curl, Uppy ──▶ http/upload ──┐                   ┌▶ crates/thumbnail   (pure, synchronous)
+//!  API Gateway event ──▶ lambda ──▶ http ┼──▶ app (use cases) ┤
+//!  S3 ObjectCreated ──▶ lambda ▶ s3_event ┘                   └▶ store: local folder | S3
+//!  answers: app::Error ─▶ http/problem (a status) | s3_event (dropped with a warning, or tried again)
 //! ```
 //!
 //! Who may name what, held by `tests/api/tidy.rs`: `crates/thumbnail` no runtime, network or file
-//! system; only `store/s3.rs` the AWS SDK; only `http/` and `server.rs` axum, hyper and multer; only
+//! system; only `store/s3.rs` the AWS SDK; only `http/` and `server.rs` axum, hyper and multer; only `lambda.rs` and what
+//! is under it the Lambda crates; only
 //! `config.rs` the environment; `app` none of them.
 //!
 //! In reading order:
@@ -18,6 +20,8 @@ pub mod files;
 pub mod health;
 pub mod http;
 pub mod key;
+pub mod lambda;
+pub mod s3_event;
 pub mod server;
 pub mod store;
 pub mod telemetry;

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser;
 use thumbgate::app::{App, with_causes};
@@ -13,14 +14,19 @@ use thumbgate::http::{Web, router};
 use thumbgate::store::local::Local;
 use thumbgate::store::s3::S3;
 use thumbgate::store::{Bucket, Store};
-use thumbgate::{files, health, server, telemetry};
+use thumbgate::{files, health, lambda, server, telemetry};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
 use tracing::info;
+
+/// What asking the buckets may take before the first event.
+const WARM_UP: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.role {
+        None if cli.serve.aws_lambda_runtime_api.is_some() => serve_lambda(cli.serve),
         None => serve(cli.serve),
         Some(Role::Serve(settings)) => serve(*settings),
         Some(Role::Thumbnail(arguments)) => return thumbnail(&arguments),
@@ -34,9 +40,7 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
-    telemetry::start(settings.log_format, &settings.rust_log).map_err(|error| {
-        format!("RUST_LOG={:?}: {error}; allowed is such as thumbgate=debug,warn", settings.rust_log)
-    })?;
+    start_log(&settings)?;
     let config = Config::new(settings)?;
     let app = Arc::new(App::new(&config, open_store(&config).await?));
     let listener =
@@ -53,6 +57,22 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
     inspection.abort();
     app.finish(deadline).await;
     Ok(())
+}
+
+#[tokio::main]
+async fn serve_lambda(settings: Settings) -> Result<(), Box<dyn Error>> {
+    start_log(&settings)?;
+    let config = Config::new(settings)?;
+    let app = Arc::new(App::new(&config, open_store(&config).await?));
+    // Before the first event the time costs nothing; but a store that hangs must not end the function.
+    let _ = timeout(WARM_UP, app.warm_up()).await;
+    lambda::serve(config, app).await.map_err(|error| -> Box<dyn Error> { error })
+}
+
+fn start_log(settings: &Settings) -> Result<(), Box<dyn Error>> {
+    telemetry::start(settings.log_format, &settings.rust_log).map_err(|error| {
+        format!("RUST_LOG={:?}: {error}; allowed is such as thumbgate=debug,warn", settings.rust_log).into()
+    })
 }
 
 async fn open_store(config: &Config) -> Result<Store, Box<dyn Error>> {

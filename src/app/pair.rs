@@ -5,6 +5,8 @@
 //! it carries this upload's id, until the newest is somebody else's: always by version. A plain DELETE
 //! would hide an earlier good file; it is used only where there are no versions and the key was new.
 
+use tokio::time::{Instant, timeout_at};
+
 use crate::store::{Bucket, Condition, Error, Object, Store, Written};
 
 /// The longest chain of an upload's own versions under one key: each attempt of a put may leave one.
@@ -65,16 +67,25 @@ pub(super) struct WereNew {
     pub(super) thumbnail: bool,
 }
 
-/// Puts both: at once, or the original first where it must not exist yet.
-pub(super) async fn put(store: &Store, pair: &Pair) -> Result<Landed, Failure> {
-    let put_original = store.put(Bucket::Uploads, &pair.original_key, &pair.original, pair.condition);
-    let put_thumbnail = store.put(Bucket::Thumbnails, &pair.thumbnail_key, &pair.thumbnail, Condition::Always);
-    match pair.condition {
+/// Puts both before the deadline, if there is one.
+pub(super) async fn put(store: &Store, pair: &Pair, deadline: Option<Instant>) -> Result<Landed, Failure> {
+    let Some(deadline) = deadline else { return put_both(store, pair).await };
+    match timeout_at(deadline, put_both(store, pair)).await {
+        Ok(outcome) => outcome,
+        Err(elapsed) => Err(Failure { error: Error::Timeout(elapsed.into()), original: None, thumbnail: None }),
+    }
+}
+
+/// Both at once, or the original first where it must not exist yet.
+async fn put_both(store: &Store, pair: &Pair) -> Result<Landed, Failure> {
+    let put_original = store.put(Bucket::Uploads, &pair.original_key, &pair.original, &pair.condition);
+    let put_thumbnail = store.put(Bucket::Thumbnails, &pair.thumbnail_key, &pair.thumbnail, &Condition::Always);
+    match &pair.condition {
         Condition::Always => {
             let (original, thumbnail) = tokio::join!(put_original, put_thumbnail);
             both(original, thumbnail)
         }
-        Condition::IfAbsent => match put_original.await {
+        Condition::IfAbsent | Condition::IfRevision(_) => match put_original.await {
             Ok(original) => both(Ok(original), put_thumbnail.await),
             Err(error) => Err(Failure { error, original: None, thumbnail: None }),
         },

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use thumbnail::Thumbnail;
 use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::timeout;
+use tokio::time::{Instant as Deadline, timeout, timeout_at};
 use tracing::{Instrument, Span, error, info, warn};
 use uuid::Uuid;
 
@@ -18,7 +18,7 @@ use super::memory::Room;
 use super::pair::{self, Landed, Orphan, Pair, WereNew};
 use super::{App, Error};
 use crate::key::{Layout, OriginalKey};
-use crate::store::{self, Bucket, Condition, Metadata, Object, cache_control};
+use crate::store::{self, Condition, Metadata, Object, cache_control};
 
 /// A file that has arrived as a whole.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub struct Upload {
     pub condition: Condition,
     /// How long it took to arrive.
     pub receive: Duration,
+    /// When it has to be stored, where the time is limited.
+    pub deadline: Option<Deadline>,
     /// The memory that its content takes.
     pub room: Room,
 }
@@ -136,16 +138,16 @@ pub fn milliseconds(duration: Duration) -> f64 {
 
 async fn run(app: Arc<App>, upload: Upload) -> Result<Stored, Error> {
     let begun = Instant::now();
-    let thumbnail = decode(&app, upload.bytes.clone()).await?;
+    let thumbnail = before(upload.deadline, decode(&app, upload.bytes.clone())).await?;
     let decode = begun.elapsed();
     warn_of_disguise(&upload.key, &thumbnail);
     let [mut original_facts, mut thumbnail_facts] = facts(&upload, &thumbnail);
 
     let begun = Instant::now();
-    let Upload { key, bytes, sha256, condition, receive, room } = upload;
+    let Upload { key, bytes, sha256, condition, receive, deadline, room } = upload;
     let pair = pair_of(&app, &key, bytes, &sha256, condition, thumbnail);
     let _turn = app.keys.lock(&pair.original_key).await;
-    let (landed, orphans) = store(&app, &pair).await?;
+    let (landed, orphans) = store(&app, &pair, deadline).await?;
     drop(room);
 
     original_facts.version_id = landed.original.version_id;
@@ -156,7 +158,7 @@ async fn run(app: Arc<App>, upload: Upload) -> Result<Stored, Error> {
     Ok(stored)
 }
 
-async fn decode(app: &App, bytes: Bytes) -> Result<Thumbnail, Error> {
+pub(super) async fn decode(app: &App, bytes: Bytes) -> Result<Thumbnail, Error> {
     let options = app.thumbnail;
     let header = thumbnail::probe_with(&bytes, &options).map_err(Error::Picture)?;
     let _room = app.decodes.take(header.decode_memory).await?;
@@ -183,6 +185,7 @@ fn pair_of(
         metadata: Metadata {
             upload_id: Some(upload_id.clone()),
             source_sha256: Some(sha256.into()),
+            source_version_id: None,
             sha256: Some(own_sha256),
         },
     };
@@ -197,11 +200,14 @@ fn pair_of(
     }
 }
 
-async fn store(app: &App, pair: &Pair) -> Result<(Landed, [Orphan; 2]), Error> {
-    app.janitor.settle(&app.store, &pair.original_key).await?;
-    let were_new = which_were_new(app, pair).await;
+async fn store(app: &App, pair: &Pair, deadline: Option<Deadline>) -> Result<(Landed, [Orphan; 2]), Error> {
+    let were_new = before(deadline, async {
+        app.janitor.settle(&app.store, &pair.original_key).await?;
+        Ok(which_were_new(app, pair).await)
+    });
+    let were_new = were_new.await?;
     let _in_flight = pair.orphans(were_new, None, None).map(|orphan| app.janitor.suspect(orphan));
-    let failure = match pair::put(&app.store, pair).await {
+    let failure = match pair::put(&app.store, pair, deadline).await {
         Ok(landed) => {
             let orphans = landed.orphans(pair, were_new);
             return Ok((landed, orphans));
@@ -217,12 +223,18 @@ async fn store(app: &App, pair: &Pair) -> Result<(Landed, [Orphan; 2]), Error> {
     Err(Error::Store(failure.error))
 }
 
+/// Gives work up where it would take longer than there is time.
+async fn before<T>(deadline: Option<Deadline>, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let Some(deadline) = deadline else { return work.await };
+    match timeout_at(deadline, work).await {
+        Ok(outcome) => outcome,
+        Err(elapsed) => Err(Error::Store(store::Error::Timeout(elapsed.into()))),
+    }
+}
+
 /// Asks the store only where the answer can matter: see [`pair`].
 async fn which_were_new(app: &App, pair: &Pair) -> WereNew {
-    let ask = async || -> Result<bool, store::Error> {
-        Ok(app.store.keeps_versions(Bucket::Uploads).await? && app.store.keeps_versions(Bucket::Thumbnails).await?)
-    };
-    let keeps_versions = app.keeps_versions.get_or_try_init(ask).await.is_ok_and(|keeps| *keeps);
+    let keeps_versions = app.keeps_versions().await.unwrap_or(false);
     match app.key_layout {
         _ if keeps_versions => WereNew { original: false, thumbnail: false },
         Layout::Unique => WereNew { original: true, thumbnail: true },

@@ -11,8 +11,11 @@ use axum::extract::Request;
 use axum::http::header;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::{Instant, Sleep, sleep, timeout};
+
+use super::multipart::broken_body;
+use super::problem::Refusal;
 
 /// What a body may take however small it is.
 const GRACE: Duration = Duration::from_secs(30);
@@ -20,6 +23,20 @@ const GRACE: Duration = Duration::from_secs(30);
 const SLOWEST_BYTES_PER_SECOND: u64 = 50_000;
 /// How long an unread body is read off beside the answer.
 const DRAIN: Duration = Duration::from_secs(5);
+
+/// A body of at most `limit` bytes, as a whole.
+///
+/// # Errors
+/// `invalid-request` where it is longer or breaks off, `request-timeout`.
+pub(super) async fn read_short(body: Body, limit: usize) -> Result<Bytes, Refusal> {
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            Err(Refusal::InvalidRequest(format!("the body has more than {limit} bytes")))
+        }
+        Err(error) => Err(broken_body(&*error)),
+    }
+}
 
 /// The body came too slowly.
 #[derive(Debug, thiserror::Error)]

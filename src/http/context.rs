@@ -95,6 +95,7 @@ fn refusals_of_others(mut response: Response) -> Response {
 fn write_out(web: &Web, response: Response, request_id: &RequestId, as_page: bool) -> Response {
     let (mut head, body) = response.into_parts();
     let Some(problem) = head.extensions.remove::<Problem>() else { return Response::from_parts(head, body) };
+    let problem = problem.with_way_in(web.presigned_max_bytes);
     problem.log();
     let (content_type, body) = if as_page {
         (page::HTML, page::refusal(web, &problem, request_id))

@@ -35,7 +35,7 @@ pub(super) async fn original(
 ) -> Result<Response, Refusal> {
     let key = key_in(&uri, "/uploads/")?;
     let read_method = if method == Method::HEAD { ReadMethod::Head } else { ReadMethod::Get };
-    let Some(link) = web.app.store().presigned(&key, read_method).await? else {
+    let Some(link) = web.app.store().presigned(Bucket::Uploads, &key, read_method).await? else {
         return serve(&web, Bucket::Uploads, &key, &method, &headers).await;
     };
     if !web.public_originals {
@@ -44,8 +44,12 @@ pub(super) async fn original(
         ));
     }
     web.app.store().head(Bucket::Uploads, &key).await?;
+    Ok(redirect(link))
+}
+
+fn redirect(link: String) -> Response {
     let headers = [(header::LOCATION, link), (header::CACHE_CONTROL, "no-store".into())];
-    Ok((StatusCode::TEMPORARY_REDIRECT, headers).into_response())
+    (StatusCode::TEMPORARY_REDIRECT, headers).into_response()
 }
 
 async fn serve(
@@ -73,6 +77,11 @@ async fn serve(
         }
     }
     let download = app::open(&web.app, bucket, key, range).await?;
+    if web.max_answer_bytes.is_some_and(|most| download.stat.bytes > most)
+        && let Some(link) = web.app.store().presigned(bucket, key, ReadMethod::Get).await?
+    {
+        return Ok(redirect(link));
+    }
     let (status, length) = match download.part {
         Some((first, last)) => (StatusCode::PARTIAL_CONTENT, last + 1 - first),
         None => (StatusCode::OK, download.stat.bytes),

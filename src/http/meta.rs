@@ -23,7 +23,7 @@ pub(super) async fn limits(State(web): State<Arc<Web>>) -> impl IntoResponse {
         "max_file_bytes": web.max_file_bytes,
         "max_request_bytes": web.max_request_bytes,
         "max_files": web.max_files,
-        "presigned_max_bytes": null,
+        "presigned_max_bytes": web.presigned_max_bytes,
         "max_pixels": web.thumbnail.limits.max_pixels,
         "types": ["image/jpeg", "image/png"],
         "extensions": EXTENSIONS.map(|extension| format!(".{extension}")),

@@ -4,10 +4,14 @@ mod body;
 mod context;
 mod disposition;
 mod download;
+mod events;
+mod gateway;
+mod link;
 mod meta;
 mod multipart;
 mod origin;
 mod page;
+mod presign;
 pub mod problem;
 mod receive;
 mod record;
@@ -15,16 +19,20 @@ mod request_id;
 mod upload;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::Router;
+pub use axum::Router;
 use axum::extract::Request;
-use axum::middleware::{from_fn_with_state, map_request};
+use axum::middleware::{from_fn, from_fn_with_state, map_request};
 use axum::routing::{get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
+
+pub use gateway::{Deadline, Garbled};
 
 use crate::app::App;
 use crate::config::Config;
 use crate::key::Layout;
+use link::Signer;
 
 /// What the handlers share.
 #[derive(Debug)]
@@ -37,8 +45,14 @@ pub struct Web {
     key_layout: Layout,
     max_file_bytes: u64,
     max_request_bytes: u64,
+    presigned_max_bytes: u64,
+    presign_expires: Duration,
     max_files: usize,
+    /// What an answer can hold, where a gateway sets a limit.
+    max_answer_bytes: Option<u64>,
     thumbnail: thumbnail::Options,
+    signer: Signer,
+    s3_events_token: Option<String>,
 }
 
 impl Web {
@@ -52,16 +66,26 @@ impl Web {
             key_layout: config.key_layout,
             max_file_bytes: config.max_file_bytes,
             max_request_bytes: config.max_request_bytes,
+            presigned_max_bytes: config.max_upload_bytes,
+            presign_expires: config.presign_expires,
             max_files: config.max_files,
+            max_answer_bytes: config.max_answer_bytes,
             thumbnail: config.thumbnail,
+            signer: Signer::new(&config.link_secret),
+            s3_events_token: config.s3_events_token.clone(),
         }
     }
 
     /// The path in front of our routes as clients see them: empty, or such as `/stage`.
     fn base_path(&self) -> &str {
-        let behind_scheme = self.public_url.split_once("://").map_or("", |(_, rest)| rest);
-        behind_scheme.find('/').map_or("", |slash| &behind_scheme[slash..])
+        base_path(&self.public_url)
     }
+}
+
+/// The path in front of our routes in the service's address.
+pub fn base_path(public_url: &str) -> &str {
+    let behind_scheme = public_url.split_once("://").map_or("", |(_, rest)| rest);
+    behind_scheme.find('/').map_or("", |slash| &behind_scheme[slash..])
 }
 
 /// All routes, with everything that stands around them.
@@ -74,9 +98,11 @@ pub fn router(web: Web) -> Router {
         .route("/static/{file}", get(page::file))
         .route("/uploads", post(upload::post))
         .route("/uploads/", put(upload::put))
+        .route("/uploads/presigned", post(presign::post))
         .route("/uploads/{*key}", objects)
         .route("/thumbnails/{*key}", get(download::thumbnail))
         .route("/result/{*key}", get(page::result))
+        .route("/events/s3", post(events::post))
         .route("/limits", get(meta::limits))
         .route("/health", get(meta::health))
         .route("/ready", get(meta::ready))
@@ -84,6 +110,7 @@ pub fn router(web: Web) -> Router {
         .route("/problems", get(page::problems))
         .fallback(meta::not_found)
         // Innermost first.
+        .layer(from_fn(gateway::heed))
         .layer(from_fn_with_state(Arc::clone(&web), origin::refuse_foreign))
         .layer(CatchPanicLayer::custom(context::from_panic))
         .layer(origin::cors(&web.cors_origins))

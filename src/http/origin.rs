@@ -23,7 +23,14 @@ pub(super) fn cors(origins: &[String]) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT])
-        .allow_headers([header::CONTENT_TYPE, header::IF_NONE_MATCH, header::IF_RANGE, header::RANGE, REQUEST_ID])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::IF_NONE_MATCH,
+            header::IF_RANGE,
+            header::RANGE,
+            REQUEST_ID,
+        ])
         .expose_headers([
             header::LOCATION,
             header::ETAG,
@@ -52,7 +59,8 @@ pub(super) async fn refuse_foreign(State(web): State<Arc<Web>>, request: Request
 fn is_welcome(web: &Web, origin: &str, headers: &HeaderMap) -> bool {
     let listed = || web.cors_origins.iter().any(|allowed| allowed == "*" || allowed == origin);
     let base = web.public_url.len() - web.base_path().len();
-    let ours = || origin == &web.public_url[..base];
+    // Behind a load balancer the address may be unknown.
+    let ours = || base > 0 && origin == &web.public_url[..base];
     ours() || listed() || is_same_address(origin, headers)
 }
 

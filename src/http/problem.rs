@@ -7,7 +7,7 @@ use tracing::{error, info, warn};
 
 use super::request_id::RequestId;
 use crate::app::{self, with_causes};
-use crate::{key, store};
+use crate::{key, s3_event, store};
 
 /// A refusal's name: what clients and their programs go by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,10 +24,13 @@ pub enum Code {
     MalformedMultipart,
     InvalidFilename,
     InvalidRequest,
+    Unauthorized,
     Forbidden,
     ForbiddenOrigin,
+    LinkExpired,
     NotFound,
     ThumbnailPending,
+    ThumbnailRejected,
     MethodNotAllowed,
     RequestTimeout,
     AlreadyExists,
@@ -53,7 +56,7 @@ pub struct About {
 
 impl Code {
     /// All of them, in the order of their statuses' importance to a client.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::UnsupportedExtension,
         Self::UnsupportedContent,
         Self::NotMultipart,
@@ -65,10 +68,13 @@ impl Code {
         Self::MalformedMultipart,
         Self::InvalidFilename,
         Self::InvalidRequest,
+        Self::Unauthorized,
         Self::Forbidden,
         Self::ForbiddenOrigin,
+        Self::LinkExpired,
         Self::NotFound,
         Self::ThumbnailPending,
+        Self::ThumbnailRejected,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
         Self::AlreadyExists,
@@ -90,16 +96,19 @@ impl Code {
             Self::NotMultipart => ("not-multipart", S::UNSUPPORTED_MEDIA_TYPE, "Not a multipart form", "Send multipart/form-data with one part that has a file name, or PUT the bare file to /uploads/{key}."),
             Self::CorruptImage => ("corrupt-image", S::UNPROCESSABLE_ENTITY, "The picture is damaged", "The file is cut short or broken: get or export it again."),
             Self::ImageTooLarge => ("image-too-large", S::UNPROCESSABLE_ENTITY, "The picture has too many pixels", "Scale the picture down; GET /limits tells how many pixels are taken."),
-            Self::PayloadTooLarge => ("payload-too-large", S::PAYLOAD_TOO_LARGE, "The file is too large", "Send a smaller file; GET /limits tells how many bytes are taken."),
+            Self::PayloadTooLarge => ("payload-too-large", S::PAYLOAD_TOO_LARGE, "The file is too large", "Send a smaller file, or ask for a link with POST /uploads/presigned; GET /limits tells how many bytes are taken."),
             Self::TooManyFiles => ("too-many-files", S::PAYLOAD_TOO_LARGE, "Too many files in one request", "Spread the files over several requests; GET /limits tells how many are taken in one."),
             Self::MissingFile => ("missing-file", S::BAD_REQUEST, "No file in the form", "Add a part with a file name: curl -F file=@image1.jpg, or <input type=file name=file>."),
             Self::MalformedMultipart => ("malformed-multipart", S::BAD_REQUEST, "The form is malformed", "Let a library build the multipart body; nothing of the broken part was stored."),
             Self::InvalidFilename => ("invalid-filename", S::BAD_REQUEST, "The file name cannot be used", "Use a name with at least one letter or digit before its extension."),
             Self::InvalidRequest => ("invalid-request", S::BAD_REQUEST, "The request cannot be understood", "See the detail, and /openapi.yaml for what is understood."),
-            Self::Forbidden => ("forbidden", S::FORBIDDEN, "Not allowed", "Originals are private here: use the link in the upload record."),
+            Self::Unauthorized => ("unauthorized", S::UNAUTHORIZED, "Not signed in", "Send the token in the header Authorization: Bearer TOKEN."),
+            Self::Forbidden => ("forbidden", S::FORBIDDEN, "Not allowed", "See the detail; originals are private where the upload record has a signed link."),
             Self::ForbiddenOrigin => ("forbidden-origin", S::FORBIDDEN, "Page of another site", "Add the page's origin to CORS_ORIGINS, or the service's own address to PUBLIC_URL."),
+            Self::LinkExpired => ("link-expired", S::FORBIDDEN, "The link has expired", "Ask for a new link where you got this one."),
             Self::NotFound => ("not-found", S::NOT_FOUND, "Not found", "Check the spelling of the path; keys are case-sensitive."),
             Self::ThumbnailPending => ("thumbnail-pending", S::NOT_FOUND, "The thumbnail is not made yet", "Ask again after the seconds in Retry-After."),
+            Self::ThumbnailRejected => ("thumbnail-rejected", S::NOT_FOUND, "There can be no thumbnail of this file", "The original is no picture that is taken, see the detail: upload another file."),
             Self::MethodNotAllowed => ("method-not-allowed", S::METHOD_NOT_ALLOWED, "Method not allowed", "The Allow header names the methods that this path takes."),
             Self::RequestTimeout => ("request-timeout", S::REQUEST_TIMEOUT, "The request body came too slowly", "Try again on a faster connection."),
             Self::AlreadyExists => ("already-exists", S::PRECONDITION_FAILED, "The key is taken", "Choose another name, or leave If-None-Match out to store a newer version."),
@@ -114,6 +123,11 @@ impl Code {
     }
 }
 
+/// The code that a failure has in documents.
+pub fn code_of(error: &app::Error) -> &'static str {
+    of_app(error).code.about().code
+}
+
 /// Why a request, or one file of it, is refused.
 #[derive(Debug)]
 #[expect(missing_docs, reason = "named as the codes, which are described once, in `Code::about`")]
@@ -124,12 +138,16 @@ pub enum Refusal {
     MissingFile,
     MalformedMultipart(String),
     InvalidRequest(String),
+    UnsupportedType { content_type: String },
+    Unauthorized,
     Forbidden(&'static str),
+    LinkExpired,
     ForbiddenOrigin { origin: String },
     NotFound,
     MethodNotAllowed { allow: Option<HeaderValue> },
     RequestTimeout,
     NotReady { cause: String },
+    Events(s3_event::Failed),
     Panic(String),
     Key(key::Error),
     App(app::Error),
@@ -170,10 +188,7 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::NotMultipart { content_type } => not_multipart(content_type),
-            Refusal::PayloadTooLarge { limit, actual } => {
-                let detail = format!("{actual} bytes are more than the {limit} that are taken");
-                Self::new(Code::PayloadTooLarge, detail).with_numbers(limit, actual)
-            }
+            Refusal::PayloadTooLarge { limit, actual } => too_many_bytes(limit, actual),
             Refusal::TooManyFiles { limit, actual } => {
                 let detail =
                     format!("{actual} files or more; at most {limit} are taken in one request; none was stored");
@@ -182,6 +197,16 @@ impl From<Refusal> for Problem {
             Refusal::MissingFile => Self::new(Code::MissingFile, "no part of the form has a file name"),
             Refusal::MalformedMultipart(detail) => Self::new(Code::MalformedMultipart, detail),
             Refusal::InvalidRequest(detail) => Self::new(Code::InvalidRequest, detail),
+            Refusal::UnsupportedType { content_type } => {
+                let detail =
+                    format!("`content_type` is {}; image/jpeg and image/png are taken", shortened(&content_type));
+                Self::new(Code::UnsupportedContent, detail)
+            }
+            Refusal::Unauthorized => {
+                let problem = Self::new(Code::Unauthorized, "there is no token, or it is a wrong one");
+                Self { header: Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))), ..problem }
+            }
+            Refusal::LinkExpired => Self::new(Code::LinkExpired, "the time that the link was good for is over"),
             Refusal::Forbidden(detail) => Self::new(Code::Forbidden, detail),
             Refusal::ForbiddenOrigin { origin } => {
                 Self::new(Code::ForbiddenOrigin, format!("pages of the origin {origin:?} may not upload here"))
@@ -197,9 +222,13 @@ impl From<Refusal> for Problem {
             Refusal::NotReady { cause } => {
                 Self::new(Code::NotReady, "the buckets cannot both be used").retry_after(5).caused_by(cause)
             }
+            Refusal::Events(failed) => {
+                Self::new(Code::StorageUnavailable, "not all records could be dealt with: send the notification again")
+                    .caused_by(failed.to_string())
+            }
             Refusal::Panic(message) => internal(message),
             Refusal::Key(error) => of_key(error),
-            Refusal::App(error) => of_app(error),
+            Refusal::App(error) => of_app(&error),
         }
     }
 }
@@ -220,16 +249,20 @@ fn of_key(error: key::Error) -> Problem {
     }
 }
 
-fn of_app(error: app::Error) -> Problem {
+fn of_app(error: &app::Error) -> Problem {
     match error {
-        app::Error::Picture(error) => of_picture(&error),
+        app::Error::Picture(error) => of_picture(error),
         app::Error::AlreadyExists { key } => Problem::new(Code::AlreadyExists, format!("the key {key:?} is taken")),
         app::Error::ThumbnailPending => {
             Problem::new(Code::ThumbnailPending, "the original is here, its thumbnail is not made yet").retry_after(1)
         }
+        app::Error::ThumbnailRejected { code } => {
+            Problem::new(Code::ThumbnailRejected, format!("no thumbnail can be made of the original: {code}"))
+        }
+        app::Error::TooManyBytes { limit, actual } => too_many_bytes(*limit, *actual),
         app::Error::Busy => Problem::new(Code::Busy, "there was no room in memory in time").retry_after(2),
-        app::Error::Store(error) => of_store(&error),
-        app::Error::Internal(cause) => internal(with_causes(&*cause)),
+        app::Error::Store(error) => of_store(error),
+        app::Error::Internal(cause) => internal(with_causes(&**cause)),
     }
 }
 
@@ -249,6 +282,10 @@ fn of_store(error: &store::Error) -> Problem {
     match error {
         store::Error::NotFound => Problem::new(Code::NotFound, "there is no object with this key"),
         store::Error::AlreadyExists => Problem::new(Code::AlreadyExists, "the key is taken"),
+        store::Error::Changed => {
+            Problem::new(Code::StorageUnavailable, "the object changes faster than it can be read")
+                .caused_by(error.to_string())
+        }
         store::Error::RangeNotSatisfiable { size } => {
             let unsatisfied = HeaderValue::from_str(&format!("bytes */{size}")).ok();
             let problem = Problem::new(Code::RangeNotSatisfiable, format!("the object has {size} bytes"));
@@ -262,6 +299,11 @@ fn of_store(error: &store::Error) -> Problem {
                 .caused_by(with_causes(error))
         }
     }
+}
+
+fn too_many_bytes(limit: u64, actual: u64) -> Problem {
+    let detail = format!("{actual} bytes are more than the {limit} that are taken");
+    Problem::new(Code::PayloadTooLarge, detail).with_numbers(limit, actual)
 }
 
 fn internal(cause: String) -> Problem {
@@ -283,6 +325,15 @@ impl Problem {
 
     fn caused_by(self, cause: String) -> Self {
         Self { for_the_log: Some(cause), ..self }
+    }
+
+    /// Names the way in for larger files, where there is one that would take this one.
+    pub(super) fn with_way_in(mut self, presigned_max_bytes: u64) -> Self {
+        let is_within = |(limit, actual): (u64, u64)| limit < presigned_max_bytes && actual <= presigned_max_bytes;
+        if self.code == Code::PayloadTooLarge && self.numbers.is_some_and(is_within) {
+            self.detail += &format!("; POST /uploads/presigned gives a link that takes up to {presigned_max_bytes}");
+        }
+        self
     }
 
     /// What a client reads.

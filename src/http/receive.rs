@@ -65,6 +65,7 @@ impl Receiving {
             sha256: hex(&self.hash.finalize()),
             condition,
             receive: self.begun.elapsed(),
+            deadline: None,
             room: self.room,
         })
     }

@@ -122,7 +122,7 @@ async fn original_url(web: &Web, key: &str) -> String {
     if web.public_originals {
         return plain();
     }
-    match web.app.store().presigned(key, ReadMethod::Get).await {
+    match web.app.store().presigned(Bucket::Uploads, key, ReadMethod::Get).await {
         Ok(presigned) => presigned.unwrap_or_else(plain),
         Err(error) => {
             warn!(key, error = with_causes(&error), "no link to the original could be signed");

@@ -9,9 +9,11 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::Web;
 use super::context::is_for_a_person;
+use super::gateway::Deadline;
 use super::multipart::{FilePart, Form, broken_body};
 use super::page;
 use super::problem::{Problem, Refusal};
@@ -19,20 +21,22 @@ use super::receive::Receiving;
 use super::record::{Member, Outcome, Record};
 use super::request_id::RequestId;
 use crate::app::{self, Stored, Storing, Times, Upload, store_upload};
-use crate::key::{OriginalKey, to_url_path};
+use crate::key::{OriginalKey, from_request_path, to_url_path};
 use crate::store::Condition;
 
 /// `POST /uploads`: a form with one file or several.
 pub(super) async fn post(
     State(web): State<Arc<Web>>,
     Extension(request_id): Extension<RequestId>,
+    deadline: Option<Extension<Deadline>>,
     request: Request,
 ) -> Result<Response, Refusal> {
+    let deadline = deadline.map(|Extension(Deadline(at))| at);
     let as_page = is_for_a_person(&request);
     let (head, body) = request.into_parts();
     refuse_by_length(&body, web.max_request_bytes)?;
     let form = Form::new(&head.headers, body, web.max_request_bytes)?;
-    let mut files = receive_all(&web, form).await?;
+    let mut files = receive_all(&web, form, deadline).await?;
     match files.len() {
         0 => Err(Refusal::MissingFile),
         1 => Ok(one(&web, &files.remove(0)?, as_page).await),
@@ -45,13 +49,12 @@ pub(super) async fn put(
     State(web): State<Arc<Web>>,
     uri: Uri,
     headers: HeaderMap,
+    deadline: Option<Extension<Deadline>>,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let path = uri.path().strip_prefix("/uploads/").unwrap_or_default();
-    let key = OriginalKey::from_url_path(path, web.key_layout)?;
-    let condition = condition_of(&headers)?;
-    refuse_by_length(&body, web.max_file_bytes)?;
-    let mut file = Receiving::begin(&web.app, body.size_hint().exact(), web.max_file_bytes).await?;
+    let Target { key, condition, limit } = target_of(&web, &uri, &headers, &body)?;
+    refuse_by_length(&body, limit)?;
+    let mut file = Receiving::begin(&web.app, body.size_hint().exact(), limit).await?;
     let mut chunks = body.into_data_stream();
     while let Some(chunk) = chunks.next().await {
         file.push(&chunk.map_err(|error| broken_body(&error))?);
@@ -59,8 +62,32 @@ pub(super) async fn put(
             break;
         }
     }
-    let stored = store_upload(&web.app, file.finish(key, condition)?).finish().await?;
+    let upload = Upload { deadline: deadline.map(|Extension(Deadline(at))| at), ..file.finish(key, condition)? };
+    let stored = store_upload(&web.app, upload).finish().await?;
     Ok(one(&web, &stored, false).await)
+}
+
+/// Where a bare file goes.
+struct Target {
+    key: OriginalKey,
+    condition: Condition,
+    limit: u64,
+}
+
+/// A link of ours names the key as it is, and the file's exact size.
+fn target_of(web: &Web, uri: &Uri, headers: &HeaderMap, body: &Body) -> Result<Target, Refusal> {
+    let path = uri.path().strip_prefix("/uploads/").unwrap_or_default();
+    let signed_key = from_request_path(path).unwrap_or_default();
+    let Some(promise) = web.signer.verify(&signed_key, uri, headers)? else {
+        let key = OriginalKey::from_url_path(path, web.key_layout)?;
+        return Ok(Target { key, condition: condition_of(headers)?, limit: web.max_file_bytes });
+    };
+    if body.size_hint().exact() != Some(promise.bytes) {
+        return Err(Refusal::Forbidden("the link is for a file of another size, to be told by Content-Length"));
+    }
+    let key = OriginalKey::existing(&promise.key).ok_or(Refusal::NotFound)?;
+    let condition = if promise.must_be_new { Condition::IfAbsent } else { Condition::Always };
+    Ok(Target { key, condition, limit: promise.bytes })
 }
 
 /// One file of a form on its way into the store.
@@ -78,7 +105,11 @@ enum Received {
 }
 
 /// Receives one file while the ones before it are decoded and stored.
-async fn receive_all(web: &Web, mut form: Form) -> Result<Vec<Result<Stored, Refusal>>, Refusal> {
+async fn receive_all(
+    web: &Web,
+    mut form: Form,
+    deadline: Option<Instant>,
+) -> Result<Vec<Result<Stored, Refusal>>, Refusal> {
     let mut files = Vec::new();
     loop {
         let received = match form.next_file().await {
@@ -99,7 +130,7 @@ async fn receive_all(web: &Web, mut form: Form) -> Result<Vec<Result<Stored, Ref
             Ok(Received::Refused(refusal)) => files.push(done(Err(refusal))),
             Ok(Received::Whole(upload)) => {
                 finish_same_key(&mut files, &upload.key).await;
-                files.push(File::Storing(store_upload(&web.app, upload)));
+                files.push(File::Storing(store_upload(&web.app, Upload { deadline, ..upload })));
             }
         }
     }
@@ -179,7 +210,7 @@ async fn several(web: &Web, files: Vec<Result<Stored, Refusal>>, request_id: &Re
         outcomes.push(match file {
             Ok(stored) => Outcome::Created(Box::new(Record::of(web, &stored).await)),
             Err(refusal) => {
-                let problem = Problem::from(refusal);
+                let problem = Problem::from(refusal).with_way_in(web.presigned_max_bytes);
                 problem.log();
                 Outcome::Refused(problem)
             }

@@ -72,18 +72,19 @@ impl Local {
     /// Writes an object under a key, whole or not at all, also where nobody waits for the outcome any more.
     ///
     /// # Errors
-    /// [`Error::AlreadyExists`] where the condition does not hold; [`Error::Unavailable`] where the folder is
+    /// [`Error::AlreadyExists`] or [`Error::Changed`] where the condition does not hold; [`Error::Unavailable`] where the folder is
     /// full, read-only or gone, or the key can't be a file's name.
     pub async fn put(
         &self,
         bucket: Bucket,
         key: &str,
         object: &Object,
-        condition: Condition,
+        condition: &Condition,
     ) -> Result<Written, Error> {
         let place = self.place(bucket, key).ok_or_else(|| failure::bad_key(key))?;
         let object = object.clone();
-        let version = blocking(move || write::put(&place, &object, condition)).await?;
+        let condition = condition.clone();
+        let version = blocking(move || write::put(&place, &object, &condition)).await?;
         Ok(Written { version_id: Some(version.to_string()) })
     }
 

@@ -9,6 +9,7 @@ pub mod s3;
 
 use std::fmt;
 use std::pin::Pin;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures_util::Stream;
@@ -67,6 +68,9 @@ pub struct Metadata {
     /// SHA-256 of the original, in lower-case hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_sha256: Option<String>,
+    /// The version of the original that a thumbnail was made of after that one had been stored by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_version_id: Option<String>,
     /// SHA-256 of this object's own bytes, in lower-case hexadecimal: its `ETag`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
@@ -81,12 +85,14 @@ pub fn cache_control(layout: Layout) -> &'static str {
 }
 
 /// When a write may take place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
     /// Always; an object under this key becomes an earlier version.
     Always,
     /// Only where no object has this key.
     IfAbsent,
+    /// Only where the newest version is still the one of this [`Stat::revision`].
+    IfRevision(String),
 }
 
 /// A write that landed.
@@ -105,8 +111,32 @@ pub struct Stat {
     pub content_type: String,
     /// Which version this is; none where the bucket keeps no versions.
     pub version_id: Option<String>,
+    /// What tells this content from any other under the key: S3's entity tag, a file's size and time.
+    pub revision: String,
     /// What is remembered beside the bytes.
     pub metadata: Metadata,
+}
+
+/// A file that somebody wants to put into the store by a link.
+#[derive(Clone, Copy, Debug)]
+pub struct Announced<'a> {
+    /// The key it will have.
+    pub key: &'a str,
+    /// Its media type.
+    pub content_type: &'a str,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Whether the key must be free.
+    pub must_be_new: bool,
+}
+
+/// A link that is good for one write.
+#[derive(Clone, Debug)]
+pub struct WriteLink {
+    /// Where to send the bytes.
+    pub url: String,
+    /// Until when.
+    pub expires: SystemTime,
 }
 
 /// A part of an object, as a client asks for it (RFC 9110, section 14).
@@ -174,6 +204,9 @@ pub enum Error {
     /// [`Condition::IfAbsent`] does not hold.
     #[error("an object with this key exists")]
     AlreadyExists,
+    /// [`Condition::IfRevision`] does not hold.
+    #[error("the object has changed meanwhile")]
+    Changed,
     /// The range selects no byte of the object.
     #[error("the range selects nothing of {size} bytes")]
     RangeNotSatisfiable {
@@ -204,14 +237,14 @@ impl Store {
     /// Writes an object under a key, whole or not at all.
     ///
     /// # Errors
-    /// [`Error::AlreadyExists`] where the condition does not hold; [`Error::Timeout`] and
-    /// [`Error::Unavailable`] leave it open whether the write landed.
+    /// [`Error::AlreadyExists`] or [`Error::Changed`] where the condition does not hold; [`Error::Timeout`]
+    /// and [`Error::Unavailable`] leave it open whether the write landed.
     pub async fn put(
         &self,
         bucket: Bucket,
         key: &str,
         object: &Object,
-        condition: Condition,
+        condition: &Condition,
     ) -> Result<Written, Error> {
         match self {
             Self::Local(local) => local.put(bucket, key, object, condition).await,
@@ -275,14 +308,49 @@ impl Store {
         }
     }
 
-    /// A short-lived link to an original at the store itself; none where the store has no address.
+    /// A short-lived link to an object at the store itself; none where the store has no address.
     ///
     /// # Errors
     /// [`Error::Unavailable`] where the credentials to sign with can't be had.
-    pub async fn presigned(&self, key: &str, method: ReadMethod) -> Result<Option<String>, Error> {
+    pub async fn presigned(&self, bucket: Bucket, key: &str, method: ReadMethod) -> Result<Option<String>, Error> {
         match self {
             Self::Local(_) => Ok(None),
-            Self::S3(s3) => s3.presigned(key, method).await.map(Some),
+            Self::S3(s3) => s3.presigned(bucket, key, method).await.map(Some),
+        }
+    }
+
+    /// A short-lived link that takes the bytes of an original straight into the store; none where the store
+    /// has no address.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the credentials to sign with can't be had.
+    pub async fn presigned_put(&self, announced: &Announced<'_>) -> Result<Option<WriteLink>, Error> {
+        match self {
+            Self::Local(_) => Ok(None),
+            Self::S3(s3) => s3.presigned_put(announced).await.map(Some),
+        }
+    }
+
+    /// Remembers that no thumbnail can be made of one version of an original, and the problem's code. The
+    /// local store remembers nothing: no file gets there by itself.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where the version is gone, else [`Error::Timeout`] or [`Error::Unavailable`].
+    pub async fn mark_rejected(&self, key: &str, version_id: Option<&str>, code: &str) -> Result<(), Error> {
+        match self {
+            Self::Local(_) => Ok(()),
+            Self::S3(s3) => s3.mark_rejected(key, version_id, code).await,
+        }
+    }
+
+    /// The problem's code that the newest version of an original was marked with, if it was.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Timeout`] or [`Error::Unavailable`].
+    pub async fn rejection(&self, key: &str) -> Result<Option<String>, Error> {
+        match self {
+            Self::Local(_) => Ok(None),
+            Self::S3(s3) => s3.rejection(key).await,
         }
     }
 

@@ -2,22 +2,24 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_config::meta::region::RegionProviderChain;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::put_object::PutObjectOutput;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream as SdkBytes;
-use aws_sdk_s3::types::BucketVersioningStatus;
+use aws_sdk_s3::types::{BucketVersioningStatus, Tag, Tagging};
 use futures_util::stream;
 
 use super::{
-    Bucket, BucketNames, ByteStream, Condition, Download, Error, Metadata, Object, Range, ReadMethod, Stat, Written,
+    Announced, Bucket, BucketNames, ByteStream, Condition, Download, Error, Metadata, Object, Range, ReadMethod, Stat,
+    WriteLink, Written,
 };
 
 /// Attempts per operation: idle pooled connections die after about 20 seconds, so that a first failure
@@ -32,6 +34,7 @@ const CONNECT: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub struct S3 {
     client: Client,
+    credentials: Option<SharedCredentialsProvider>,
     names: BucketNames,
     presign_expires: Duration,
 }
@@ -48,7 +51,7 @@ impl S3 {
         let shared =
             aws_config::from_env().region(region).retry_config(retries).timeout_config(timeouts_for(0)).load().await;
         let config = aws_sdk_s3::config::Builder::from(&shared).force_path_style(force_path_style).build();
-        Self { client: Client::from_conf(config), names, presign_expires }
+        Self { client: Client::from_conf(config), credentials: shared.credentials_provider(), names, presign_expires }
     }
 
     pub(super) fn names(&self) -> &BucketNames {
@@ -60,14 +63,23 @@ impl S3 {
         bucket: Bucket,
         key: &str,
         object: &Object,
-        condition: Condition,
+        condition: &Condition,
     ) -> Result<Written, Error> {
-        match condition {
-            Condition::Always => {
-                let output = self.put_once(bucket, key, object, None).await.map_err(|error| failed(&error))?;
-                Ok(Written { version_id: real_version(output.version_id) })
+        let mut tries_left = ATTEMPTS;
+        loop {
+            tries_left -= 1;
+            let outcome = self.put_once(bucket, key, object, condition).await;
+            let error = match outcome {
+                Ok(output) => return Ok(Written { version_id: real_version(output.version_id) }),
+                Err(error) => error,
+            };
+            match status_of(&error) {
+                // A write of the same key is under way, which is worth another try.
+                Some(409) if tries_left > 0 => tokio::time::sleep(Duration::from_millis(100)).await,
+                Some(404) if is_missing_object(&error) => return Err(Error::Changed),
+                Some(412) => return self.own_or_refused(bucket, key, object, condition).await,
+                _ => return Err(failed(&error)),
             }
-            Condition::IfAbsent => self.put_if_absent(bucket, key, object).await,
         }
     }
 
@@ -78,6 +90,7 @@ impl S3 {
             bytes: output.content_length.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0),
             content_type: output.content_type.unwrap_or_default(),
             version_id: real_version(output.version_id),
+            revision: output.e_tag.unwrap_or_default(),
             metadata: read_metadata(output.metadata),
         })
     }
@@ -95,6 +108,7 @@ impl S3 {
             bytes: part.map_or(length, |(_, _, size)| size),
             content_type: output.content_type.unwrap_or_default(),
             version_id: real_version(output.version_id),
+            revision: output.e_tag.unwrap_or_default(),
             metadata: read_metadata(output.metadata),
         };
         Ok(Download { stat, part: part.map(|(from, to, _)| (from, to)), body: stream_of(output.body) })
@@ -120,10 +134,9 @@ impl S3 {
         Ok(output.status == Some(BucketVersioningStatus::Enabled))
     }
 
-    pub(super) async fn presigned(&self, key: &str, method: ReadMethod) -> Result<String, Error> {
-        let bucket = self.names.of(Bucket::Uploads);
-        let good_for = PresigningConfig::expires_in(self.presign_expires)
-            .map_err(|error| Error::Unavailable(DisplayErrorContext(&error).to_string().into()))?;
+    pub(super) async fn presigned(&self, bucket: Bucket, key: &str, method: ReadMethod) -> Result<String, Error> {
+        let bucket = self.names.of(bucket);
+        let (good_for, _) = self.good_for().await?;
         let request = match method {
             ReadMethod::Get => {
                 let request = self.client.get_object().bucket(bucket).key(key).presigned(good_for).await;
@@ -137,41 +150,83 @@ impl S3 {
         Ok(request.uri().into())
     }
 
-    /// Servers answer 409 while a write of the same key is under way, which is worth another try; and
-    /// 412 may be the answer to the SDK's own second attempt at a write that landed at the first.
-    async fn put_if_absent(&self, bucket: Bucket, key: &str, object: &Object) -> Result<Written, Error> {
-        for _ in 1..ATTEMPTS {
-            match self.put_once(bucket, key, object, Some("*")).await {
-                Err(error) if status_of(&error) == Some(409) => tokio::time::sleep(Duration::from_millis(100)).await,
-                outcome => return self.conditional_outcome(bucket, key, object, outcome).await,
-            }
-        }
-        let outcome = self.put_once(bucket, key, object, Some("*")).await;
-        self.conditional_outcome(bucket, key, object, outcome).await
+    /// Length, type and condition are signed: the link takes this file and no other.
+    pub(super) async fn presigned_put(&self, announced: &Announced<'_>) -> Result<WriteLink, Error> {
+        let (good_for, expires) = self.good_for().await?;
+        let request = self
+            .client
+            .put_object()
+            .bucket(self.names.of(Bucket::Uploads))
+            .key(announced.key)
+            .content_type(announced.content_type)
+            .content_length(i64::try_from(announced.bytes).unwrap_or(i64::MAX))
+            .set_if_none_match(announced.must_be_new.then(|| "*".into()))
+            .presigned(good_for)
+            .await;
+        let request = request.map_err(|error| failed(&error))?;
+        Ok(WriteLink { url: request.uri().into(), expires })
     }
 
-    async fn conditional_outcome<E>(
+    pub(super) async fn mark_rejected(&self, key: &str, version_id: Option<&str>, code: &str) -> Result<(), Error> {
+        let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
+        let tags = [tag(THUMBNAIL_TAG, REJECTED), tag(CODE_TAG, code)];
+        let tags: Result<Vec<_>, _> = tags.into_iter().collect();
+        let tagging = tags.and_then(|tags| Tagging::builder().set_tag_set(Some(tags)).build());
+        let tagging = tagging.map_err(|error| Error::Unavailable(error.into()))?;
+        let request = self.client.put_object_tagging().bucket(self.names.of(Bucket::Uploads)).key(key);
+        let output = request.set_version_id(version_id.map(Into::into)).tagging(tagging).send().await;
+        output.map(|_| ()).map_err(|error| not_found_or_failed(&error))
+    }
+
+    pub(super) async fn rejection(&self, key: &str) -> Result<Option<String>, Error> {
+        let output = self.client.get_object_tagging().bucket(self.names.of(Bucket::Uploads)).key(key).send().await;
+        let output = output.map_err(|error| not_found_or_failed(&error))?;
+        let value_of = |name: &str| output.tag_set.iter().find(|tag| tag.key == name).map(|tag| tag.value.as_str());
+        if value_of(THUMBNAIL_TAG) != Some(REJECTED) {
+            return Ok(None);
+        }
+        Ok(Some(value_of(CODE_TAG).unwrap_or_default().to_owned()))
+    }
+
+    /// A link ends with the credentials that signed it, whatever it says itself.
+    async fn good_for(&self) -> Result<(PresigningConfig, SystemTime), Error> {
+        let now = SystemTime::now();
+        let credentials_end = match &self.credentials {
+            Some(provider) => {
+                let credentials = provider.provide_credentials().await;
+                credentials.map_err(|error| Error::Unavailable(error.into()))?.expiry()
+            }
+            None => None,
+        };
+        let wanted = now + self.presign_expires;
+        let expires = credentials_end.map_or(wanted, |end| end.min(wanted));
+        let good_for = expires.duration_since(now).unwrap_or_default().max(Duration::from_secs(1));
+        let config = PresigningConfig::builder().start_time(now).expires_in(good_for).build();
+        let config = config.map_err(|error| Error::Unavailable(DisplayErrorContext(&error).to_string().into()))?;
+        Ok((config, expires))
+    }
+
+    /// 412 may be the answer to the SDK's own second attempt at a write that landed at the first.
+    async fn own_or_refused(
         &self,
         bucket: Bucket,
         key: &str,
         object: &Object,
-        outcome: Result<PutObjectOutput, SdkError<E, HttpResponse>>,
-    ) -> Result<Written, Error>
-    where
-        E: std::error::Error + 'static,
-    {
-        let error = match outcome {
-            Ok(output) => return Ok(Written { version_id: real_version(output.version_id) }),
-            Err(error) => error,
+        condition: &Condition,
+    ) -> Result<Written, Error> {
+        let refused = match condition {
+            Condition::IfRevision(_) => Error::Changed,
+            Condition::IfAbsent | Condition::Always => Error::AlreadyExists,
         };
-        if status_of(&error) != Some(412) {
-            return Err(failed(&error));
+        match self.head(bucket, key).await {
+            Ok(there)
+                if there.metadata.upload_id.is_some() && there.metadata.upload_id == object.metadata.upload_id =>
+            {
+                Ok(Written { version_id: there.version_id })
+            }
+            Ok(_) | Err(Error::NotFound) => Err(refused),
+            Err(error) => Err(error),
         }
-        let there = self.head(bucket, key).await?;
-        if there.metadata.upload_id.is_some() && there.metadata.upload_id == object.metadata.upload_id {
-            return Ok(Written { version_id: there.version_id });
-        }
-        Err(Error::AlreadyExists)
     }
 
     async fn put_once(
@@ -179,9 +234,14 @@ impl S3 {
         bucket: Bucket,
         key: &str,
         object: &Object,
-        if_none_match: Option<&str>,
+        condition: &Condition,
     ) -> Result<PutObjectOutput, SdkError<aws_sdk_s3::operation::put_object::PutObjectError, HttpResponse>> {
         let timeouts = timeouts_for(object.bytes.len() as u64);
+        let (if_none_match, if_match) = match condition {
+            Condition::Always => (None, None),
+            Condition::IfAbsent => (Some("*".into()), None),
+            Condition::IfRevision(etag) => (None, Some(etag.clone())),
+        };
         self.client
             .put_object()
             .bucket(self.names.of(bucket))
@@ -189,7 +249,8 @@ impl S3 {
             .content_type(object.content_type)
             .cache_control(object.cache_control)
             .set_metadata(Some(write_metadata(&object.metadata)))
-            .set_if_none_match(if_none_match.map(Into::into))
+            .set_if_none_match(if_none_match)
+            .set_if_match(if_match)
             .body(SdkBytes::from(object.bytes.clone()))
             .customize()
             .config_override(aws_sdk_s3::config::Builder::new().timeout_config(timeouts))
@@ -211,11 +272,20 @@ fn real_version(version_id: Option<String>) -> Option<String> {
 
 const UPLOAD_ID: &str = "upload-id";
 const SOURCE_SHA256: &str = "source-sha256";
+const SOURCE_VERSION_ID: &str = "source-version-id";
 const SHA256: &str = "sha256";
+/// Tags of an original that no thumbnail can be made of.
+const THUMBNAIL_TAG: &str = "thumbnail";
+const CODE_TAG: &str = "thumbnail-code";
+const REJECTED: &str = "rejected";
 
 fn write_metadata(metadata: &Metadata) -> HashMap<String, String> {
-    let pairs =
-        [(UPLOAD_ID, &metadata.upload_id), (SOURCE_SHA256, &metadata.source_sha256), (SHA256, &metadata.sha256)];
+    let pairs = [
+        (UPLOAD_ID, &metadata.upload_id),
+        (SOURCE_SHA256, &metadata.source_sha256),
+        (SOURCE_VERSION_ID, &metadata.source_version_id),
+        (SHA256, &metadata.sha256),
+    ];
     pairs.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))).collect()
 }
 
@@ -224,6 +294,7 @@ fn read_metadata(pairs: Option<HashMap<String, String>>) -> Metadata {
     Metadata {
         upload_id: pairs.remove(UPLOAD_ID),
         source_sha256: pairs.remove(SOURCE_SHA256),
+        source_version_id: pairs.remove(SOURCE_VERSION_ID),
         sha256: pairs.remove(SHA256),
     }
 }

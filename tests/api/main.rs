@@ -4,12 +4,17 @@
 
 mod client;
 mod downloads;
+mod events;
 mod fault_proxy;
 mod forms;
+mod function;
+mod gateways;
+mod lambda;
 mod listener;
 mod names;
 mod pages;
 mod pictures;
+mod presigned;
 mod refusals;
 mod roles;
 mod s3;

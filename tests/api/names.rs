@@ -72,7 +72,7 @@ fn paths_become_safe_keys() {
         ("/uploads/%ff.jpg", "400 invalid-filename", "not UTF-8"),
         (&too_long, "400 invalid-filename", "too long for a key"),
         ("/uploads/", "400 invalid-filename", "no name"),
-        ("/uploads/presigned", "415 unsupported-extension", "no extension, and no clash with a route to come"),
+        ("/uploads/presigned", "405 method-not-allowed", "no extension, and so no clash with that route"),
         ("/uploads/photo.gif", "415 unsupported-extension", "another type"),
     ];
     for (path, expected, reason) in table {

@@ -13,7 +13,7 @@ fn limits_health_and_readiness() {
     assert_eq!(
         limits,
         serde_json::json!({
-            "max_file_bytes": 33_554_432, "max_request_bytes": 672_137_216, "max_files": 20, "presigned_max_bytes": null,
+            "max_file_bytes": 33_554_432, "max_request_bytes": 672_137_216, "max_files": 20, "presigned_max_bytes": 33_554_432,
             "max_pixels": 100_000_000, "types": ["image/jpeg", "image/png"], "extensions": [".jpg", ".jpeg", ".png"],
             "thumbnail": { "width": 150, "height": 150, "fit": "inside" },
         })

@@ -17,18 +17,20 @@ use super::pictures::jpeg;
 use super::server::{Server, wait_for, wait_longer_for};
 
 /// Two buckets of their own on the S3 server, a service before them, and a proxy in between.
-struct Rig {
-    server: Server,
-    proxy: FaultProxy,
-    uploads: String,
-    thumbnails: String,
-    client: Client,
-    runtime: Runtime,
+pub struct Rig {
+    pub server: Server,
+    pub proxy: FaultProxy,
+    pub uploads: String,
+    pub thumbnails: String,
+    pub client: Client,
+    pub runtime: Runtime,
+    /// What a process needs to work on the same buckets.
+    pub variables: Vec<(&'static str, String)>,
 }
 
 /// None, and a loud line, where there is no S3 server.
 #[expect(clippy::print_stderr, reason = "what is not checked is said")]
-fn rig(is_versioned: bool, variables: &[(&str, &str)]) -> Option<Rig> {
+pub fn rig(is_versioned: bool, variables: &[(&'static str, &str)]) -> Option<Rig> {
     let Ok(endpoint) = var("TEST_S3_ENDPOINT") else {
         assert!(var("TEST_S3_REQUIRED").is_err(), "TEST_S3_REQUIRED is set, TEST_S3_ENDPOINT is not");
         eprintln!("UNCHECKED: no TEST_S3_ENDPOINT, so that nothing is tested against S3 (tests/run starts one)");
@@ -43,18 +45,24 @@ fn rig(is_versioned: bool, variables: &[(&str, &str)]) -> Option<Rig> {
         runtime.block_on(make_bucket(&client, bucket, is_versioned));
     }
     let proxy = FaultProxy::before(&endpoint);
-    let defaults = [
-        ("STORE", "s3"),
-        ("AWS_ENDPOINT_URL", &proxy.endpoint),
-        ("AWS_ACCESS_KEY_ID", &access_key),
-        ("AWS_SECRET_ACCESS_KEY", &secret_key),
-        ("AWS_REGION", "us-east-1"),
-        ("S3_FORCE_PATH_STYLE", "true"),
-        ("UPLOAD_BUCKET", &uploads),
-        ("THUMBNAIL_BUCKET", &thumbnails),
+    let mut known: Vec<(&'static str, String)> = vec![
+        ("STORE", "s3".into()),
+        ("AWS_ENDPOINT_URL", proxy.endpoint.clone()),
+        ("AWS_ACCESS_KEY_ID", access_key),
+        ("AWS_SECRET_ACCESS_KEY", secret_key),
+        ("AWS_REGION", "us-east-1".into()),
+        ("S3_FORCE_PATH_STYLE", "true".into()),
+        ("UPLOAD_BUCKET", uploads.clone()),
+        ("THUMBNAIL_BUCKET", thumbnails.clone()),
     ];
-    let server = Server::start_with(&[&defaults[..], variables].concat());
-    Some(Rig { server, proxy, uploads, thumbnails, client, runtime })
+    known.extend(variables.iter().map(|(name, value)| (*name, (*value).to_owned())));
+    let server = Server::start_with(&borrowed(&known));
+    Some(Rig { server, proxy, uploads, thumbnails, client, runtime, variables: known })
+}
+
+/// Variables as they are handed to a process.
+pub fn borrowed<'a>(variables: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a str)> {
+    variables.iter().map(|(name, value)| (*name, value.as_str())).collect()
 }
 
 async fn s3_client(endpoint: &str) -> Client {
@@ -72,7 +80,7 @@ async fn make_bucket(client: &Client, bucket: &str, is_versioned: bool) {
 
 impl Rig {
     /// The keys in both buckets, each with the upload it is of: equal pairs have equal ids.
-    fn stored(&self) -> BTreeMap<String, String> {
+    pub fn stored(&self) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
         for (name, bucket) in [("uploads", &self.uploads), ("thumbnails", &self.thumbnails)] {
             let listed = self.runtime.block_on(self.client.list_objects_v2().bucket(bucket).send()).unwrap();
@@ -81,18 +89,21 @@ impl Rig {
                 let head = self.runtime.block_on(self.client.head_object().bucket(bucket).key(key).send());
                 // What was removed since it was listed is not there.
                 let Ok(head) = head else { continue };
-                found.insert(format!("{name}/{key}"), head.metadata.unwrap()["upload-id"].clone());
+                found.insert(
+                    format!("{name}/{key}"),
+                    head.metadata.unwrap_or_default().remove("upload-id").unwrap_or_default(),
+                );
             }
         }
         found
     }
 
-    fn keys(&self) -> String {
+    pub fn keys(&self) -> String {
         self.stored().into_keys().collect::<Vec<_>>().join(" ")
     }
 
     /// All versions and deletion marks of a bucket.
-    fn versions(&self, bucket: &str) -> (usize, usize) {
+    pub fn versions(&self, bucket: &str) -> (usize, usize) {
         let listed = self.runtime.block_on(self.client.list_object_versions().bucket(bucket).send()).unwrap();
         (listed.versions().len(), listed.delete_markers().len())
     }

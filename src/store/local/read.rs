@@ -29,7 +29,7 @@ pub(super) fn newest(place: &Place) -> Result<(File, Stat), Error> {
         };
         let identity = Identity::of(&file.metadata().doing("look at", &place.visible)?);
         if let Some(entry) = record::find(&place.record, identity).doing("read", &place.record)? {
-            return Ok((file, entry.into_stat()));
+            return Ok((file, entry.into_stat(identity)));
         }
         // Put here by hand, or a version that was removed after it was opened.
         match place.look()? {
@@ -63,6 +63,7 @@ pub(super) fn by_hand(place: &Place, file: &File, identity: Identity) -> Result<
         bytes: identity.bytes,
         content_type: if place.is_png() { "image/png" } else { "image/jpeg" }.to_owned(),
         version_id: None,
+        revision: identity.revision(),
         metadata: Metadata { sha256, ..Metadata::default() },
     })
 }

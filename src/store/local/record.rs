@@ -46,6 +46,11 @@ impl Identity {
         };
         Self { bytes: facts.len(), modified }
     }
+
+    /// The same as text.
+    pub(super) fn revision(self) -> String {
+        format!("{}-{}", self.bytes, self.modified)
+    }
 }
 
 impl Entry {
@@ -57,11 +62,12 @@ impl Entry {
         self.bytes == file.bytes && (self.modified == file.modified || is_whole_second && is_same_second)
     }
 
-    pub(super) fn into_stat(self) -> Stat {
+    pub(super) fn into_stat(self, file: Identity) -> Stat {
         Stat {
             bytes: self.bytes,
             content_type: self.content_type,
             version_id: Some(self.version.to_string()),
+            revision: file.revision(),
             metadata: self.metadata,
         }
     }

@@ -48,7 +48,7 @@ fn object(text: &str) -> Object {
 }
 
 async fn put(store: &Local, key: &str, text: &str) -> String {
-    store.put(UPLOADS, key, &object(text), Condition::Always).await.unwrap().version_id.unwrap()
+    store.put(UPLOADS, key, &object(text), &Condition::Always).await.unwrap().version_id.unwrap()
 }
 
 async fn text(store: &Local, key: &str) -> Option<String> {
@@ -165,7 +165,7 @@ async fn a_large_object_comes_in_pieces_and_whole() {
     let f = fixture().await;
     let bytes: Vec<u8> = (0..1_000_000_u32).flat_map(u32::to_le_bytes).collect();
     let large = Object { bytes: bytes.clone().into(), ..object("") };
-    f.store.put(UPLOADS, "a.png", &large, Condition::Always).await.unwrap();
+    f.store.put(UPLOADS, "a.png", &large, &Condition::Always).await.unwrap();
     let download = f.store.get(UPLOADS, "a.png", None).await.ok().unwrap();
     let parts: Vec<Bytes> = download.body.try_collect().await.unwrap();
     assert!(parts.len() > 1);
@@ -189,7 +189,7 @@ async fn a_put_goes_on_when_nobody_waits_for_it() {
     let f = fixture().await;
     // Polled once, so that the work has begun, then dropped.
     let object = object("kept");
-    let mut putting = Box::pin(f.store.put(UPLOADS, "a.jpg", &object, Condition::Always));
+    let mut putting = Box::pin(f.store.put(UPLOADS, "a.jpg", &object, &Condition::Always));
     assert!(futures_util::poll!(&mut putting).is_pending());
     drop(putting);
     let landed = async {

@@ -14,17 +14,13 @@ use super::{counter, folder, lock, read};
 use crate::store::{Condition, Error, Object};
 
 /// Writes an object; the version it became.
-pub(super) fn put(place: &Place, object: &Object, condition: Condition) -> Result<u64, Error> {
+pub(super) fn put(place: &Place, object: &Object, condition: &Condition) -> Result<u64, Error> {
     // A look before the bytes are written saves writing them; the one that counts is under the lock.
-    if condition == Condition::IfAbsent && standing(place)?.is_some() {
-        return Err(Error::AlreadyExists);
-    }
+    check(condition, standing(place)?)?;
     let temp = Temp::holding(&place.root, &object.bytes)?;
     let _held = lock::of(place)?;
     let standing = standing(place)?;
-    if condition == Condition::IfAbsent && standing.is_some() {
-        return Err(Error::AlreadyExists);
-    }
+    check(condition, standing)?;
     let last = record::last(&place.record).doing("read", &place.record)?;
     let version = match (standing, last) {
         (Some(file), Some(last)) if last.is(file) => record_next(place, &temp, object, &last)?,
@@ -54,6 +50,16 @@ pub(super) fn remove(place: &Place, version_id: Option<&str>) -> Result<(), Erro
         None => {}
     }
     Ok(())
+}
+
+fn check(condition: &Condition, standing: Option<Identity>) -> Result<(), Error> {
+    match (condition, standing) {
+        (Condition::IfAbsent, Some(_)) => Err(Error::AlreadyExists),
+        (Condition::IfRevision(revision), file) if file.is_none_or(|file| file.revision() != *revision) => {
+            Err(Error::Changed)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What the file under a key is known by. Anything but a file is not ours to replace.

@@ -16,7 +16,7 @@ async fn a_file_put_there_by_hand_is_served_and_kept_when_written_over() {
     assert_eq!(text(&f.store, "my photo.JPG").await.unwrap(), "foreign");
     let stat = f.store.head(UPLOADS, "my photo.JPG").await.unwrap();
     assert_eq!(stat.metadata.sha256.as_deref(), Some(HASH));
-    let refused = f.store.put(UPLOADS, "my photo.JPG", &object("x"), Condition::IfAbsent).await;
+    let refused = f.store.put(UPLOADS, "my photo.JPG", &object("x"), &Condition::IfAbsent).await;
     assert!(matches!(refused, Err(Error::AlreadyExists)));
     let version = put(&f.store, "my photo.JPG", "ours").await;
     f.store.remove(UPLOADS, "my photo.JPG", Some(&version)).await.unwrap();
@@ -59,7 +59,7 @@ async fn what_a_person_deleted_does_not_come_back() {
     assert_eq!(facts(&f.store, "a.jpg").await, "no such object");
     f.store.remove(UPLOADS, "a.jpg", Some(&two)).await.unwrap();
     assert_eq!(facts(&f.store, "a.jpg").await, "no such object");
-    let three = f.store.put(UPLOADS, "a.jpg", &object("three"), Condition::IfAbsent).await.unwrap();
+    let three = f.store.put(UPLOADS, "a.jpg", &object("three"), &Condition::IfAbsent).await.unwrap();
     let four = put(&f.store, "a.jpg", "four").await;
     f.store.remove(UPLOADS, "a.jpg", three.version_id.as_deref()).await.unwrap();
     f.store.remove(UPLOADS, "a.jpg", Some(&four)).await.unwrap();

@@ -91,7 +91,7 @@ async fn killed_before_the_first_version_appeared() {
     assert_eq!(facts(&f.store, "a.jpg").await, "no such object");
     let f = f.reopened().await;
     assert_eq!(facts(&f.store, "a.jpg").await, "no such object");
-    let won = f.store.put(UPLOADS, "a.jpg", &object("one"), Condition::IfAbsent).await.unwrap();
+    let won = f.store.put(UPLOADS, "a.jpg", &object("one"), &Condition::IfAbsent).await.unwrap();
     assert_unharmed(f, &won.version_id.unwrap()).await;
 }
 

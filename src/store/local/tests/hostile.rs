@@ -46,7 +46,7 @@ async fn keys_that_no_writer_of_ours_could_have_written_are_not_found() {
         assert_eq!(facts(&f.store, key).await, "no such object", "{key:?}");
         assert_eq!(text(&f.store, key).await, None, "{key:?}");
         f.store.remove(UPLOADS, key, None).await.unwrap();
-        let refused = f.store.put(UPLOADS, key, &object("x"), Condition::Always).await.unwrap_err();
+        let refused = f.store.put(UPLOADS, key, &object("x"), &Condition::Always).await.unwrap_err();
         assert!(chain(&refused).contains("can't be the name of a file"), "{key:?}: {}", chain(&refused));
     }
     assert_eq!(f.files(), before);
@@ -90,7 +90,7 @@ async fn links_do_not_lead_out() {
     for key in ["x/a.jpg", "x/new.jpg", "b.jpg", "c.jpg"] {
         assert_eq!(text(&f.store, key).await, None, "{key}");
         f.store.remove(UPLOADS, key, None).await.unwrap();
-        let refused = f.store.put(UPLOADS, key, &object("x"), Condition::Always).await.unwrap_err();
+        let refused = f.store.put(UPLOADS, key, &object("x"), &Condition::Always).await.unwrap_err();
         assert!(chain(&refused).contains("neither a file nor a folder of this store"), "{}", chain(&refused));
     }
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 1);
@@ -105,8 +105,8 @@ async fn a_folder_that_was_taken_away_is_a_failure_and_does_not_come_back() {
     f.store.check(UPLOADS).await.unwrap();
     fs::rename(f.path(""), f.dir.path().join("elsewhere")).unwrap();
     let failures = [
-        f.store.put(UPLOADS, "x/a.jpg", &object("x"), Condition::Always).await.err(),
-        f.store.put(UPLOADS, "a.jpg", &object("x"), Condition::IfAbsent).await.err(),
+        f.store.put(UPLOADS, "x/a.jpg", &object("x"), &Condition::Always).await.err(),
+        f.store.put(UPLOADS, "a.jpg", &object("x"), &Condition::IfAbsent).await.err(),
         f.store.head(UPLOADS, "a.jpg").await.err(),
         f.store.get(UPLOADS, "a.jpg", None).await.err(),
         f.store.remove(UPLOADS, "a.jpg", None).await.err(),
@@ -133,7 +133,7 @@ async fn a_write_that_fails_half_way_leaves_nothing_and_hides_nothing() {
         let folder = f.path(".thumbgate").join(part);
         fs::remove_dir(&folder).unwrap();
         fs::write(&folder, "in the way").unwrap();
-        let refused = f.store.put(UPLOADS, "a.jpg", &object("two"), Condition::Always).await.unwrap_err();
+        let refused = f.store.put(UPLOADS, "a.jpg", &object("two"), &Condition::Always).await.unwrap_err();
         assert!(chain(&refused).contains(folder.to_str().unwrap()), "{}", chain(&refused));
         assert_eq!(facts(&f.store, "a.jpg").await, format!("3 image/png {one} id of one"));
         fs::remove_file(&folder).unwrap();

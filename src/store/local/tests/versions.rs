@@ -68,11 +68,11 @@ async fn versions_of_equal_size_and_time_are_told_apart() {
 async fn if_absent_refuses_what_exists() {
     let f = fixture().await;
     let one = put(&f.store, "a.jpg", "one").await;
-    let refused = f.store.put(UPLOADS, "a.jpg", &object("two"), Condition::IfAbsent).await;
+    let refused = f.store.put(UPLOADS, "a.jpg", &object("two"), &Condition::IfAbsent).await;
     assert!(matches!(refused, Err(Error::AlreadyExists)), "{refused:?}");
     assert_eq!(f.files(), [".thumbgate/records/a.jpg", "a.jpg"]);
     f.store.remove(UPLOADS, "a.jpg", Some(&one)).await.unwrap();
-    f.store.put(UPLOADS, "a.jpg", &object("two"), Condition::IfAbsent).await.unwrap();
+    f.store.put(UPLOADS, "a.jpg", &object("two"), &Condition::IfAbsent).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -85,7 +85,7 @@ async fn of_many_conditional_writes_exactly_one_wins() {
             let store = Arc::clone(&stores[number % 2]);
             let key = key.clone();
             tokio::spawn(
-                async move { store.put(UPLOADS, &key, &object(&number.to_string()), Condition::IfAbsent).await },
+                async move { store.put(UPLOADS, &key, &object(&number.to_string()), &Condition::IfAbsent).await },
             )
         });
         let mut won = Vec::new();

@@ -1,0 +1,207 @@
+//! The thumbnail of an original that lies in the store already: it came by a presigned link or by another
+//! program, and an event tells of it.
+//!
+//! An event is only a hint that a key changed. What counts is the original that is there now, so repeated,
+//! late and out-of-order events do no harm; and a thumbnail is written only over the one that was looked at,
+//! so of two that work on one key the later one begins again.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use sha2::{Digest, Sha256};
+use thumbnail::Thumbnail;
+use tracing::info;
+use uuid::Uuid;
+
+use super::memory::Room;
+use super::upload::{decode, hex, milliseconds};
+use super::{App, Error};
+use crate::key::OriginalKey;
+use crate::store::{self, Bucket, Condition, Metadata, Object, Stat, cache_control};
+
+/// How often a key may change while we work on it.
+const TRIES: u32 = 8;
+
+/// What has become of an original's thumbnail.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It was made.
+    Created,
+    /// It was there already, made of this very original.
+    Current,
+    /// There is no original under the key any more.
+    Gone,
+    /// No thumbnail can be made of the original.
+    Rejected {
+        /// The version that was looked at; none where the bucket keeps none.
+        version_id: Option<String>,
+        /// Why.
+        error: Error,
+    },
+}
+
+/// Makes sure that the newest original under a key has its thumbnail.
+///
+/// # Errors
+/// [`Error::Busy`], [`Error::Store`] and [`Error::Internal`]: trying again later can help.
+pub async fn thumbnail_stored_object(app: &Arc<App>, key: &OriginalKey) -> Result<Outcome, Error> {
+    let _turn = app.keys.lock(key.as_str()).await;
+    for _ in 0..TRIES {
+        if let Some(outcome) = attempt(app, key).await? {
+            return Ok(outcome);
+        }
+    }
+    Err(Error::Store(store::Error::Changed))
+}
+
+/// Remembers that no thumbnail can be made of a version of an original, for those who ask for it.
+///
+/// # Errors
+/// The store's.
+pub async fn mark_rejected(app: &App, key: &str, version_id: Option<&str>, code: &str) -> Result<(), Error> {
+    match app.store.mark_rejected(key, version_id, code).await {
+        Err(store::Error::NotFound) => Ok(()),
+        marked => Ok(marked?),
+    }
+}
+
+/// One look at the key, and what follows from it; none where it changed meanwhile.
+async fn attempt(app: &Arc<App>, key: &OriginalKey) -> Result<Option<Outcome>, Error> {
+    let thumbnail_key = key.thumbnail();
+    let (original, thumbnail) = tokio::join!(
+        app.store.head(Bucket::Uploads, key.as_str()),
+        app.store.head(Bucket::Thumbnails, &thumbnail_key),
+    );
+    let Some(original) = found(original)? else { return Ok(Some(Outcome::Gone)) };
+    let thumbnail = found(thumbnail)?;
+    if thumbnail.as_ref().is_some_and(|thumbnail| is_made_of(thumbnail, &original)) {
+        return Ok(Some(Outcome::Current));
+    }
+    if original.bytes > app.max_stored_bytes {
+        let error = Error::TooManyBytes { limit: app.max_stored_bytes, actual: original.bytes };
+        return Ok(Some(Outcome::Rejected { version_id: original.version_id, error }));
+    }
+    let Some(source) = Source::read(app, key, original).await? else { return Ok(None) };
+    if thumbnail.as_ref().is_some_and(|thumbnail| thumbnail.metadata.source_sha256.as_ref() == Some(&source.sha256)) {
+        return Ok(Some(Outcome::Current));
+    }
+    let begun = Instant::now();
+    let made = match decode(app, source.bytes.clone()).await {
+        Ok(made) => made,
+        Err(error @ Error::Picture(_)) => {
+            return Ok(Some(Outcome::Rejected { version_id: source.stat.version_id, error }));
+        }
+        Err(error) => return Err(error),
+    };
+    let condition = thumbnail.map_or(Condition::IfAbsent, |thumbnail| Condition::IfRevision(thumbnail.revision));
+    let decode_ms = milliseconds(begun.elapsed());
+    let begun = Instant::now();
+    let outcome = put(app, key, &source, &made, &condition).await?;
+    if matches!(outcome, Some(Outcome::Created)) {
+        log(key, &source, &made, decode_ms, milliseconds(begun.elapsed()));
+    }
+    Ok(outcome)
+}
+
+/// An original as it was read.
+struct Source {
+    stat: Stat,
+    bytes: Bytes,
+    sha256: String,
+    _room: Room,
+}
+
+impl Source {
+    /// None where the original is another one than was looked at.
+    async fn read(app: &App, key: &OriginalKey, expected: Stat) -> Result<Option<Self>, Error> {
+        let room = app.room_for(expected.bytes).await?;
+        let download = match app.store.get(Bucket::Uploads, key.as_str(), None).await {
+            Err(store::Error::NotFound) => return Ok(None),
+            download => download?,
+        };
+        if download.stat.revision != expected.revision || download.stat.bytes != expected.bytes {
+            return Ok(None);
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(expected.bytes).unwrap_or(0));
+        let mut hash = Sha256::new();
+        let mut body = download.body;
+        while let Some(chunk) = body.next().await {
+            let chunk = chunk.map_err(|error| store::Error::Unavailable(error.into()))?;
+            hash.update(&chunk);
+            bytes.extend_from_slice(&chunk);
+        }
+        let sha256 = hex(&hash.finalize());
+        Ok(Some(Self { stat: download.stat, bytes: bytes.into(), sha256, _room: room }))
+    }
+}
+
+/// Writes the thumbnail, and looks once more whether its original is still there: an upload that was taken
+/// back meanwhile must not leave a thumbnail behind.
+async fn put(
+    app: &Arc<App>,
+    key: &OriginalKey,
+    source: &Source,
+    made: &Thumbnail,
+    condition: &Condition,
+) -> Result<Option<Outcome>, Error> {
+    let thumbnail_key = key.thumbnail();
+    let object = Object {
+        bytes: Bytes::copy_from_slice(&made.bytes),
+        content_type: made.format.content_type(),
+        cache_control: cache_control(app.key_layout),
+        metadata: Metadata {
+            upload_id: Some(Uuid::now_v7().to_string()),
+            source_sha256: Some(source.sha256.clone()),
+            source_version_id: source.stat.version_id.clone(),
+            sha256: Some(hex(&Sha256::digest(&made.bytes))),
+        },
+    };
+    let written = match app.store.put(Bucket::Thumbnails, &thumbnail_key, &object, condition).await {
+        Err(store::Error::Changed | store::Error::AlreadyExists) => return Ok(None),
+        written => written?,
+    };
+    match found(app.store.head(Bucket::Uploads, key.as_str()).await)? {
+        Some(now) if now.revision == source.stat.revision => Ok(Some(Outcome::Created)),
+        Some(_) => Ok(None),
+        None => {
+            if let Some(version_id) = &written.version_id {
+                app.store.remove(Bucket::Thumbnails, &thumbnail_key, Some(version_id)).await?;
+            } else if *condition == Condition::IfAbsent {
+                app.store.remove(Bucket::Thumbnails, &thumbnail_key, None).await?;
+            }
+            Ok(Some(Outcome::Gone))
+        }
+    }
+}
+
+/// Uploads of ours tell by their hash, others by their version.
+fn is_made_of(thumbnail: &Stat, original: &Stat) -> bool {
+    let same = |one: &Option<String>, other: &Option<String>| one.is_some() && one == other;
+    same(&thumbnail.metadata.source_version_id, &original.version_id)
+        || same(&thumbnail.metadata.source_sha256, &original.metadata.sha256)
+}
+
+fn found(stat: Result<Stat, store::Error>) -> Result<Option<Stat>, Error> {
+    match stat {
+        Ok(stat) => Ok(Some(stat)),
+        Err(store::Error::NotFound) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn log(key: &OriginalKey, source: &Source, made: &Thumbnail, decode_ms: f64, store_ms: f64) {
+    info!(
+        key = key.as_str(),
+        bytes = source.stat.bytes,
+        content_type = made.source.format.content_type(),
+        width = made.source.width,
+        height = made.source.height,
+        thumbnail_key = key.thumbnail(),
+        thumbnail_bytes = made.bytes.len(),
+        decode_ms,
+        store_ms,
+        "thumbnail created"
+    );
+}
