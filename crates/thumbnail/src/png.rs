@@ -9,6 +9,7 @@ mod chunks;
 mod expand;
 mod rows;
 mod unfilter;
+mod wavefront;
 
 use crate::fit::Target;
 use crate::memory::Budget;
@@ -17,6 +18,7 @@ use crate::reduce::{Grid, RowReducer, ScatterReducer};
 use crate::{Error, resample};
 use expand::Expansion;
 use rows::Rows;
+use wavefront::{ROWS, Stored};
 
 pub(crate) use chunks::{Header, header};
 
@@ -41,14 +43,19 @@ pub(crate) fn decode(source: &[u8], header: &Header, target: &Target, budget: &m
     let mut reader = PixelReader::new(source, header, budget)?;
     let raster =
         if header.interlaced { scatter(&mut reader, &grid, budget)? } else { by_rows(&mut reader, &grid, budget)? };
-    reader.rows.finish()?;
+    reader.stored.finish()?;
     Ok(Decoded { raster, window })
 }
 
 fn by_rows(reader: &mut PixelReader, grid: &Grid, budget: &mut Budget) -> Result<Raster, Error> {
     let mut reducer = RowReducer::new(grid, budget)?;
-    for _ in 0..grid.height {
-        reducer.push(reader.next(grid.width)?);
+    let mut left = grid.height;
+    while left > 0 {
+        let rows = reader.next_few(grid.width, left)?;
+        for row in 0..rows {
+            reducer.push(reader.pixels(row, grid.width));
+        }
+        left -= rows as u32;
     }
     Ok(reducer.finish())
 }
@@ -62,7 +69,8 @@ fn scatter(reader: &mut PixelReader, grid: &Grid, budget: &mut Budget) -> Result
         reader.start_pass();
         let columns = (grid.width - first_x).div_ceil(step_x);
         for y in (first_y..grid.height).step_by(step_y as usize) {
-            reducer.push(reader.next(columns)?, y, first_x, step_x);
+            reader.next_one(columns)?;
+            reducer.push(reader.pixels(0, columns), y, first_x, step_x);
         }
     }
     reducer.finish(budget)
@@ -73,21 +81,24 @@ fn row_bytes(header: &Header, columns: u32) -> u64 {
     (u64::from(columns) * u64::from(header.bits_per_pixel)).div_ceil(8)
 }
 
-/// Rows as stored, two as they were before the filter, one with all samples as bytes.
+/// Rows as stored, a few as they were before the filter, one with all samples as bytes.
 fn decoder_memory(header: &Header) -> u64 {
     let row = row_bytes(header, header.width);
     let expanded = u64::from(header.width) * header.model.channels() as u64;
-    Rows::memory(row + 1) + row * 2 + expanded + DECODER_BYTES
+    let rows = ROWS as u64;
+    Rows::memory((row + 1) * rows) + row * (rows + 1) + expanded + DECODER_BYTES
 }
 
 /// Gives rows as pixels of the header's model.
 struct PixelReader<'a> {
     header: &'a Header<'a>,
-    rows: Rows<'a>,
+    stored: Rows<'a>,
     expansion: Expansion,
-    /// The row above, and the one being read.
+    /// The row above the ones being read, and those.
     above: Vec<u8>,
-    row: Vec<u8>,
+    rows: [Vec<u8>; ROWS],
+    /// How many of them are there.
+    filled: usize,
     expanded: Vec<u8>,
 }
 
@@ -95,30 +106,68 @@ impl<'a> PixelReader<'a> {
     fn new(source: &'a [u8], header: &'a Header<'a>, budget: &mut Budget) -> Result<Self, Error> {
         budget.take(DECODER_BYTES)?;
         let row_len = row_bytes(header, header.width);
-        let rows = Rows::new(source, header, row_len + 1, budget)?;
-        let (above, row) = (budget.zeros(row_len)?, budget.zeros(row_len)?);
+        let stored = Rows::new(source, header, (row_len + 1) * ROWS as u64, budget)?;
+        let mut row = || budget.zeros(row_len);
+        let (above, rows) = (row()?, [row()?, row()?, row()?, row()?]);
         let expanded = budget.zeros(u64::from(header.width) * header.model.channels() as u64)?;
-        Ok(Self { header, rows, expansion: Expansion::of(header), above, row, expanded })
+        Ok(Self { header, stored, expansion: Expansion::of(header), above, rows, filled: 0, expanded })
     }
 
     /// The first row of a pass has none above it.
     fn start_pass(&mut self) {
-        self.row.fill(0);
+        self.filled = 0;
+        self.above.fill(0);
     }
 
-    fn next(&mut self, columns: u32) -> Result<&[u8], Error> {
-        std::mem::swap(&mut self.above, &mut self.row);
+    /// Reads four rows at once where that is of use, else one; says how many.
+    fn next_few(&mut self, columns: u32, left: u32) -> Result<usize, Error> {
+        let pixel_bytes = self.header.bits_per_pixel / 8;
+        if left < ROWS as u32 || !matches!(pixel_bytes, 3 | 4) {
+            return self.next_one(columns);
+        }
+        let len = row_bytes(self.header, columns) as usize;
+        let Some(four) = Stored::of(self.stored.peek((len + 1) * ROWS)?, len).filter(|four| !four.is_quick()) else {
+            return self.next_one(columns);
+        };
+        swap_last(&mut self.above, &mut self.rows, self.filled);
+        let rows = self.rows.each_mut().map(Vec::as_mut_slice);
+        match pixel_bytes {
+            3 => wavefront::unfilter::<3>(four, &self.above, rows),
+            _ => wavefront::unfilter::<4>(four, &self.above, rows),
+        }
+        self.stored.pass((len + 1) * ROWS);
+        self.filled = ROWS;
+        Ok(ROWS)
+    }
+
+    fn next_one(&mut self, columns: u32) -> Result<usize, Error> {
+        swap_last(&mut self.above, &mut self.rows, self.filled);
         // Never above the whole width's, which fits the memory.
         let len = row_bytes(self.header, columns) as usize;
-        let stored = self.rows.next(len + 1)?;
+        let stored = self.stored.peek(len + 1)?;
         let pixel_bytes = self.header.bits_per_pixel.div_ceil(8) as usize;
-        let row = &mut self.row[..len];
-        unfilter::unfilter(stored, &self.above[..len], row, pixel_bytes)?;
+        unfilter::unfilter(stored, &self.above[..len], &mut self.rows[0][..len], pixel_bytes)?;
+        self.stored.pass(len + 1);
+        self.filled = 1;
+        Ok(1)
+    }
+
+    /// One of the rows that were read last.
+    fn pixels(&mut self, row: usize, columns: u32) -> &[u8] {
+        let len = row_bytes(self.header, columns) as usize;
+        let row = &self.rows[row][..len];
         if matches!(self.expansion, Expansion::None) {
-            return Ok(row);
+            return row;
         }
         let expanded = &mut self.expanded[..columns as usize * self.header.model.channels()];
         self.expansion.expand(row, self.header.model, expanded);
-        Ok(expanded)
+        expanded
+    }
+}
+
+/// The last of the rows that were read is above the next.
+fn swap_last(above: &mut Vec<u8>, rows: &mut [Vec<u8>; ROWS], filled: usize) {
+    if let Some(last) = filled.checked_sub(1) {
+        std::mem::swap(above, &mut rows[last]);
     }
 }

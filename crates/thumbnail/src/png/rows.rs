@@ -41,17 +41,20 @@ impl<'a> Rows<'a> {
         Ok(Self { data, input: &[], ended: false, inflate, buffer, taken: 0, filled: 0 })
     }
 
-    /// The next row of `len` bytes.
-    pub(super) fn next(&mut self, len: usize) -> Result<&[u8], Error> {
+    /// The next `len` bytes, a row or several.
+    pub(super) fn peek(&mut self, len: usize) -> Result<&[u8], Error> {
         while self.filled - self.taken < len {
             if self.inflate.is_done() {
                 return Err(Error::malformed("PNG: the picture data (IDAT) ends before the last row"));
             }
             self.unpack()?;
         }
-        let row = &self.buffer[self.taken..self.taken + len];
+        Ok(&self.buffer[self.taken..self.taken + len])
+    }
+
+    /// Passes over bytes that were looked at.
+    pub(super) fn pass(&mut self, len: usize) {
         self.taken += len;
-        Ok(row)
     }
 
     /// Reads to the end of the data, so that its checksums are looked at.
