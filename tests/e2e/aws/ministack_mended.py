@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""ministack with four things mended that would make tests of a function guess or wait.
+"""ministack with four things mended that would make tests of a function guess, wait or miss something.
 
 It runs a `bootstrap` for each event and ends it after the answer. As it comes,
 1. what the function logged is lost: here it goes to the function's log group, as on AWS;
 2. asked for the next event, it gives the same again, so that a bootstrap which is ended late does its work twice:
    here there is no next event, as on AWS;
 3. a bootstrap that gives up at its start is waited for until the function's timeout: here that is an error at once;
-4. keys stand in S3's events as they are: here they are encoded as in HTML forms, as on AWS.
+4. keys in S3's notifications are as they are: here they are encoded as in a form, as on AWS.
 
 And what it does not look at is written down, so that a test can: the function's requests to S3, one JSON line each,
 in the file that the variable REQUESTS_OF_FUNCTION names.
@@ -97,16 +97,8 @@ def mend() -> None:
         return execute(function, event) | {"log": heard.log}
 
     lambda_svc._execute_function_provided = execute_and_listen
-    deliver = s3._deliver_event_to_sqs
-
-    def deliver_encoded(arn: str, payload: dict, region: str) -> None:
-        (record,) = payload["Records"]
-        thing = record["s3"]["object"]
-        encoded = thing | {"key": urllib.parse.quote_plus(thing["key"], safe="/*-._")}
-        record = record | {"s3": record["s3"] | {"object": encoded}}
-        deliver(arn, payload | {"Records": [record]}, region)
-
-    s3._deliver_event_to_sqs = deliver_encoded
+    tell = s3._fire_s3_event
+    s3._fire_s3_event = lambda bucket, key, *more: tell(bucket, urllib.parse.quote_plus(key, safe="/"), *more)
 
 
 if __name__ == "__main__":
