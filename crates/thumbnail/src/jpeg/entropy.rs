@@ -8,9 +8,9 @@ use std::fmt;
 
 /// Unstuffed data under the reader; small enough for the first-level cache.
 const WINDOW: usize = 16 * 1024;
-/// What one block may take at most, and then some: 64 symbols of 16 bits of code and 15 of value
-/// are 248 bytes; look-ahead adds up to 16.
-const MARGIN: usize = 320;
+/// What one MCU may take at most, and then some: 10 blocks of 64 symbols of 16 bits of code and 15 of
+/// value are 2,480 bytes; look-ahead adds up to 16.
+const MARGIN: usize = 2560;
 
 /// The memory a reader and the tables of a scan take at most, in bytes, rounded up.
 pub(super) const WORKING_MEMORY: u64 = 192 * 1024;
@@ -140,7 +140,7 @@ pub(super) struct EntropyReader<'a> {
     next: usize,
     window: Box<Window>,
     filled: usize,
-    /// A block may be begun while its bits' position is not above this.
+    /// An MCU may be begun while its bits' position is not above this.
     limit: usize,
     /// Whether the window holds the data up to a marker (or the end of the source).
     ended: bool,
@@ -174,7 +174,7 @@ impl<'a> EntropyReader<'a> {
         &self.window
     }
 
-    /// Whether [`Self::more`] must be called before the next block.
+    /// Whether [`Self::more`] must be called before the next MCU.
     #[inline(always)]
     pub(crate) fn is_low(&self, bits: Bits) -> bool {
         bits.position > self.limit

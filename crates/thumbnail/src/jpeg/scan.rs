@@ -90,6 +90,15 @@ pub(super) trait BlockReader {
 
     /// Reads the block at `place`. The window holds all a block can take.
     fn block(&mut self, window: &Window, bits: &mut Bits, place: Place) -> Result<(), Damage>;
+
+    /// Reads the blocks of one MCU. The window holds all that they can take.
+    #[inline(always)]
+    fn mcu(&mut self, window: &Window, bits: &mut Bits, places: impl Iterator<Item = Place>) -> Result<(), Damage> {
+        for place in places {
+            self.block(window, bits, place)?;
+        }
+        Ok(())
+    }
 }
 
 /// The order of a scan's blocks.
@@ -159,15 +168,17 @@ impl Walk {
                     left = interval;
                 }
                 left -= u32::from(interval != u32::MAX);
-                for unit in &self.units {
-                    if reader.is_low(bits) {
-                        let result;
-                        (bits, result) = reader.more(bits);
-                        result?;
-                    }
-                    let (column, row) = (column * unit.wide + unit.column, row * unit.high + unit.row);
-                    blocks.block(reader.window(), &mut bits, Place { slot: unit.slot, column, row })?;
+                if reader.is_low(bits) {
+                    let result;
+                    (bits, result) = reader.more(bits);
+                    result?;
                 }
+                let places = self.units.iter().map(|unit| Place {
+                    slot: unit.slot,
+                    column: column * unit.wide + unit.column,
+                    row: row * unit.high + unit.row,
+                });
+                blocks.mcu(reader.window(), &mut bits, places)?;
             }
         }
         reader.finish(bits)

@@ -49,6 +49,19 @@ impl BlockReader for DcRefinement<'_> {
         }
         Ok(())
     }
+
+    /// An MCU's ten bits at most come with one refill.
+    #[inline(always)]
+    fn mcu(&mut self, window: &Window, bits: &mut Bits, places: impl Iterator<Item = Place>) -> Result<(), Damage> {
+        bits.refill(window);
+        for place in places {
+            let set = bits.take(1) as i16;
+            if let Some(dc) = self.outputs[place.slot].dc(place.column, place.row) {
+                *dc |= self.bit * set;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A first scan of a band of AC coefficients.
