@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import re
 import pty
 import select
 import signal
@@ -26,13 +27,13 @@ UPLOADS, THUMBNAILS = "marketing-uploads-bucket", "marketing-thumbnails-bucket"
 
 # Every variable, with its default; what has none is only named. A new one is added here too.
 VARIABLES = {
-    "UPLOAD_BUCKET": UPLOADS, "THUMBNAIL_BUCKET": THUMBNAILS, "STORE": "local", "DATA_DIR": "./data",
+    "UPLOAD_BUCKET": UPLOADS, "THUMBNAIL_BUCKET": THUMBNAILS, "STORE": None, "DATA_DIR": "./data",
     "LISTEN": "127.0.0.1:8080", "PUBLIC_URL": None, "ALLOW_ANONYMOUS": "false",
     "THUMBNAIL_SIZE": "150x150", "THUMBNAIL_FIT": "inside", "JPEG_QUALITY": "80",
     "MAX_UPLOAD_BYTES": "33554432", "MAX_DIRECT_BYTES": None, "MAX_PIXELS": "100000000", "MAX_FILES": "20",
     "MEMORY_BUDGET": "134217728", "QUEUE_TIMEOUT": "5s", "PUBLIC_ORIGINALS": "false", "CORS_ORIGINS": None,
     "KEY_LAYOUT": "name", "PRESIGN_EXPIRES": "15m", "LOG_FORMAT": None, "RUST_LOG": "info",
-    "S3_FORCE_PATH_STYLE": "false",
+    "S3_FORCE_PATH_STYLE": "false", "LINK_SECRET": None, "S3_EVENTS_TOKEN": None,
 }
 
 # Settings that must stop the start, and what has to be said: the variable, the value, what is allowed.
@@ -57,6 +58,8 @@ WRONG_SETTINGS = [
     ({"MEMORY_BUDGET": "1048576"}, ["MEMORY_BUDGET=1048576", "67108864"]),
     ({"QUEUE_TIMEOUT": "5"}, ["QUEUE_TIMEOUT", "5", "ms, s, m or h"]),
     ({"CORS_ORIGINS": "https://a.example/path"}, ["CORS_ORIGINS", "https://a.example/path", "https://www.example.com"]),
+    ({"LINK_SECRET": "too short"}, ["LINK_SECRET", "16 characters"]),
+    ({"S3_EVENTS_TOKEN": "0123456789abcdef"}, ["S3_EVENTS_TOKEN", "STORE=s3"]),
     ({"KEY_LAYOUT": "date"}, ["KEY_LAYOUT", "date", "name", "unique"]),
     ({"PRESIGN_EXPIRES": "169h"}, ["PRESIGN_EXPIRES", "169h", "168h"]),
     ({"LOG_FORMAT": "xml"}, ["LOG_FORMAT", "xml", "text", "json"]),
@@ -202,7 +205,7 @@ def help_lists_every_variable_with_its_default() -> None:
         entries = {}
         for entry in done.stdout.split("\n      --")[1:]:
             if "[env: " in entry:
-                entries[entry.split("[env: ", 1)[1].split("=", 1)[0]] = entry
+                entries[re.split("[]=]", entry.split("[env: ", 1)[1])[0]] = entry
         equal(sorted(entries), sorted(VARIABLES), "the variables in --help")
         for variable, default in VARIABLES.items():
             if default is not None:
