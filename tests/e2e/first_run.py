@@ -6,8 +6,8 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
-import re
 import pty
+import re
 import select
 import signal
 import subprocess
