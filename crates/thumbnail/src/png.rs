@@ -18,9 +18,10 @@ use crate::reduce::{Grid, RowReducer, ScatterReducer};
 use crate::{Error, resample};
 use expand::Expansion;
 use rows::Rows;
-use wavefront::{ROWS, Stored};
+use wavefront::{AFTER, BEFORE, ROWS, Stored};
 
 pub(crate) use chunks::{Header, header};
+pub(crate) use unfilter::unfilter;
 
 /// The inflate tables, and those of the palette.
 const DECODER_BYTES: u64 = 64 << 10;
@@ -81,12 +82,27 @@ fn row_bytes(header: &Header, columns: u32) -> u64 {
     (u64::from(columns) * u64::from(header.bits_per_pixel)).div_ceil(8)
 }
 
-/// Rows as stored, a few as they were before the filter, one with all samples as bytes.
+/// How many rows are unfiltered at once at best: of pixels of three or four bytes, unless they are so wide that it would
+/// take megabytes.
+fn rows_at_once(header: &Header) -> usize {
+    let is_fit =
+        !header.interlaced && matches!(header.bits_per_pixel, 24 | 32) && row_bytes(header, header.width) <= WIDE;
+    if is_fit { ROWS } else { 1 }
+}
+
+const WIDE: u64 = 128 << 10;
+
+/// A row as it was before the filter, with the room that unfiltering wants around it.
+fn row_room(header: &Header) -> u64 {
+    BEFORE as u64 + row_bytes(header, header.width) + AFTER as u64
+}
+
+/// Rows as stored, those before the filter and the one above, one with all samples as bytes.
 fn decoder_memory(header: &Header) -> u64 {
-    let row = row_bytes(header, header.width);
     let expanded = u64::from(header.width) * header.model.channels() as u64;
-    let rows = ROWS as u64;
-    Rows::memory((row + 1) * rows) + row * (rows + 1) + expanded + DECODER_BYTES
+    let rows = rows_at_once(header) as u64;
+    let stored = Rows::memory((row_bytes(header, header.width) + 1) * rows);
+    stored + row_room(header) * (rows + 1) + expanded + DECODER_BYTES
 }
 
 /// Gives rows as pixels of the header's model.
@@ -94,7 +110,7 @@ struct PixelReader<'a> {
     header: &'a Header<'a>,
     stored: Rows<'a>,
     expansion: Expansion,
-    /// The row above the ones being read, and those.
+    /// The row above the ones being read, and those; but for the first they are empty where one at a time is read.
     above: Vec<u8>,
     rows: [Vec<u8>; ROWS],
     /// How many of them are there.
@@ -105,10 +121,14 @@ struct PixelReader<'a> {
 impl<'a> PixelReader<'a> {
     fn new(source: &'a [u8], header: &'a Header<'a>, budget: &mut Budget) -> Result<Self, Error> {
         budget.take(DECODER_BYTES)?;
-        let row_len = row_bytes(header, header.width);
-        let stored = Rows::new(source, header, (row_len + 1) * ROWS as u64, budget)?;
-        let mut row = || budget.zeros(row_len);
-        let (above, rows) = (row()?, [row()?, row()?, row()?, row()?]);
+        let at_once = rows_at_once(header);
+        let longest = (row_bytes(header, header.width) + 1) * at_once as u64;
+        let stored = Rows::new(source, header, longest, budget)?;
+        let above = budget.zeros(row_room(header))?;
+        let mut rows = std::array::from_fn(|_| Vec::new());
+        for row in &mut rows[..at_once] {
+            *row = budget.zeros(row_room(header))?;
+        }
         let expanded = budget.zeros(u64::from(header.width) * header.model.channels() as u64)?;
         Ok(Self { header, stored, expansion: Expansion::of(header), above, rows, filled: 0, expanded })
     }
@@ -119,22 +139,18 @@ impl<'a> PixelReader<'a> {
         self.above.fill(0);
     }
 
-    /// Reads four rows at once where that is of use, else one; says how many.
+    /// Reads eight rows at once where that is of use, else one; says how many.
     fn next_few(&mut self, columns: u32, left: u32) -> Result<usize, Error> {
-        let pixel_bytes = self.header.bits_per_pixel / 8;
-        if left < ROWS as u32 || !matches!(pixel_bytes, 3 | 4) {
+        if left < ROWS as u32 || rows_at_once(self.header) < ROWS {
             return self.next_one(columns);
         }
         let len = row_bytes(self.header, columns) as usize;
-        let Some(four) = Stored::of(self.stored.peek((len + 1) * ROWS)?, len).filter(|four| !four.is_quick()) else {
+        let Some(eight) = Stored::of(self.stored.peek((len + 1) * ROWS)?, len).filter(|eight| !eight.is_quick()) else {
             return self.next_one(columns);
         };
         swap_last(&mut self.above, &mut self.rows, self.filled);
         let rows = self.rows.each_mut().map(Vec::as_mut_slice);
-        match pixel_bytes {
-            3 => wavefront::unfilter::<3>(four, &self.above, rows),
-            _ => wavefront::unfilter::<4>(four, &self.above, rows),
-        }
+        wavefront::unfilter(eight, &self.above, rows, self.header.bits_per_pixel as usize / 8);
         self.stored.pass((len + 1) * ROWS);
         self.filled = ROWS;
         Ok(ROWS)
@@ -146,7 +162,8 @@ impl<'a> PixelReader<'a> {
         let len = row_bytes(self.header, columns) as usize;
         let stored = self.stored.peek(len + 1)?;
         let pixel_bytes = self.header.bits_per_pixel.div_ceil(8) as usize;
-        unfilter::unfilter(stored, &self.above[..len], &mut self.rows[0][..len], pixel_bytes)?;
+        let place = BEFORE..BEFORE + len;
+        unfilter(stored, &self.above[place.clone()], &mut self.rows[0][place], pixel_bytes)?;
         self.stored.pass(len + 1);
         self.filled = 1;
         Ok(1)
@@ -155,7 +172,7 @@ impl<'a> PixelReader<'a> {
     /// One of the rows that were read last.
     fn pixels(&mut self, row: usize, columns: u32) -> &[u8] {
         let len = row_bytes(self.header, columns) as usize;
-        let row = &self.rows[row][..len];
+        let row = &self.rows[row][BEFORE..BEFORE + len];
         if matches!(self.expansion, Expansion::None) {
             return row;
         }

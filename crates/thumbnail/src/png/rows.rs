@@ -32,7 +32,7 @@ pub(super) struct Rows<'a> {
 impl<'a> Rows<'a> {
     /// Bytes held, for rows of at most `longest`.
     pub(super) fn memory(longest: u64) -> u64 {
-        WINDOW + STEP + longest * 2
+        WINDOW + STEP.max(longest) + longest
     }
 
     pub(super) fn new(source: &'a [u8], header: &Header, longest: u64, budget: &mut Budget) -> Result<Self, Error> {

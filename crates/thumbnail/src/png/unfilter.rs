@@ -4,7 +4,7 @@ use crate::Error;
 
 /// Writes the row `stored` (its filter first) without its filter. `above` is the row above it, all zeros for the first.
 /// All rows have the same length, a whole number of pixels of `pixel_bytes`.
-pub(super) fn unfilter(stored: &[u8], above: &[u8], row: &mut [u8], pixel_bytes: usize) -> Result<(), Error> {
+pub(crate) fn unfilter(stored: &[u8], above: &[u8], row: &mut [u8], pixel_bytes: usize) -> Result<(), Error> {
     let Some((filter, stored)) = stored.split_first() else { return Err(Error::internal("a PNG row without filter")) };
     match filter {
         0 => row.copy_from_slice(stored),
