@@ -9,7 +9,7 @@ use crate::memory::Budget;
 use crate::raster::{Decoded, Model, Raster};
 
 /// What the steps after resampling hold, whatever the picture: the encoder's tables and the library's own.
-pub(crate) const FINISH_BYTES: u64 = 1 << 20;
+pub(crate) const FINISH_BYTES: u64 = 2 << 20;
 
 /// Bytes that resampling a picture of `size` and finishing it hold at once, at most, the picture itself not counted.
 pub(crate) fn memory((width, height): (u32, u32), model: Model, target: &Target) -> u64 {
@@ -17,11 +17,11 @@ pub(crate) fn memory((width, height): (u32, u32), model: Model, target: &Target)
     let premultiplied = if model.has_alpha() { u64::from(width) * u64::from(height) * channels } else { 0 };
     // The library resamples one way, then the other.
     let half_way = u64::from(width) * u64::from(target.height) * channels;
-    // The result, turned, as sRGB, filtered for the encoder, and encoded.
+    // The result, turned, as sRGB, then for the encoder: without idle channels, filtered and not, encoded twice.
     let result = u64::from(target.width) * u64::from(target.height) * channels;
     // Six lobes' worth of weights per pixel of the longer side, as f64 and again as i16.
     let weights = (u64::from(width.max(target.width)) + u64::from(height.max(target.height))) * 6 * 16;
-    premultiplied + half_way + result * 6 + weights
+    premultiplied + half_way + result * 8 + weights
 }
 
 /// Lanczos with three lobes, alpha premultiplied: the colours of transparent pixels leak nowhere.
