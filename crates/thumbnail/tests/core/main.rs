@@ -9,6 +9,7 @@ mod features;
 mod fixtures;
 mod jpeg_features;
 mod jpeg_structure;
+mod jpeg_walks;
 mod mutations;
 mod orientation;
 mod png_features;
