@@ -1,6 +1,6 @@
 //! Measures whole jobs, bytes to bytes, for `bench/core`: `bench_job MILLISECONDS OUT_FOLDER FILES...`. For each file
 //! one line: name, mean milliseconds of CPU, peak memory over baseline in KiB, bytes of the thumbnail, and why there is
-//! none. The peak means something only for the first file of a process.
+//! none. The peak means something only for the first file of a process. `JPEG_QUALITY` is that of the thumbnails.
 
 #![expect(clippy::print_stdout, reason = "it is a program for the command line")]
 
@@ -17,12 +17,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: bench_job MILLISECONDS OUT_FOLDER FILES...".into());
     };
     let least: f64 = least.parse()?;
+    let mut options = Options::default();
+    if let Ok(quality) = std::env::var("JPEG_QUALITY") {
+        options.jpeg_quality = quality.parse()?;
+    }
     for file in arguments {
         let source = fs::read(&file)?;
         let before = status_kib("VmRSS:")?;
-        let outcome = thumbnail(&source, &Options::default());
+        let outcome = thumbnail(&source, &options);
         let peak = status_kib("VmHWM:")?.saturating_sub(before);
-        let milliseconds = cpu_milliseconds(&source, least)?;
+        let milliseconds = cpu_milliseconds(&source, &options, least)?;
         let name = Path::new(&file).file_name().unwrap_or_default().to_string_lossy();
         match outcome {
             Ok(made) => {
@@ -36,13 +40,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// The mean of three rounds, and of as many again until `least` milliseconds were used.
-fn cpu_milliseconds(source: &[u8], least: f64) -> Result<f64, Box<dyn Error>> {
+fn cpu_milliseconds(source: &[u8], options: &Options, least: f64) -> Result<f64, Box<dyn Error>> {
     let start = cpu_nanoseconds()?;
     let (mut rounds, mut used) = (0_u32, 0.0);
     while rounds == 0 || used < least {
         let more = rounds.max(3);
         for _ in 0..more {
-            black_box(thumbnail(black_box(source), &Options::default()).ok());
+            black_box(thumbnail(black_box(source), options).ok());
         }
         rounds += more;
         used = (cpu_nanoseconds()? - start) as f64 / 1e6;

@@ -4,7 +4,8 @@
 use image::imageops::{FilterType, resize};
 use image::{Rgb, RgbImage};
 
-use crate::fixtures::drawing::{Content, Drawing, Tables, means};
+use crate::fixtures::drawing::reader::means;
+use crate::fixtures::drawing::{Content, Drawing, Tables};
 use crate::fixtures::{Random, difference};
 use thumbnail::{Error, Options, thumbnail};
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failing test should stop")]
 #![expect(clippy::print_stderr, reason = "what was not checked has to be said")]
 
+mod bombs;
 mod colours;
 mod corpus;
 mod features;
