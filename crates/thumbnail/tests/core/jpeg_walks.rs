@@ -65,7 +65,7 @@ fn every_content_with_every_table() {
     for content in Content::ALL {
         for tables in ALL_TABLES {
             let plain = Drawing::new(1501, 1203, samplings.next().unwrap());
-            let drawing = Drawing { content, tables, ..plain };
+            let drawing = Drawing { content: content.clone(), tables, ..plain };
             assert!(check(&drawing.write(), &drawing, "whole"), "the plain reader reads it");
         }
     }
@@ -84,7 +84,7 @@ fn block_means_are_those_of_a_full_decode() {
             let whole = image::load_from_memory(&file).unwrap().to_rgb8();
             let reference = resize(&block_means(&whole), made.width(), made.height(), FilterType::Lanczos3);
             let (mean, most) = difference(&made, &reference);
-            assert!(mean < bound && most < 24, "{name}, {content:?}: {mean}, at most {most}");
+            assert!(mean < bound && most < 24, "{name}, {drawing:?}: {mean}, at most {most}");
         }
     }
 }
@@ -119,7 +119,8 @@ fn scans_of_their_own_for_each_component() {
         for scans in [vec![vec![0], vec![1], vec![2]], vec![vec![2, 1], vec![0]]] {
             for restart_interval in [0, 50] {
                 let plain = Drawing::new(1501, 1203, YUV420);
-                let drawing = Drawing { content, tables, scans: scans.clone(), restart_interval, ..plain };
+                let drawing =
+                    Drawing { content: content.clone(), tables, scans: scans.clone(), restart_interval, ..plain };
                 assert!(check(&drawing.write(), &drawing, "whole"));
             }
         }
