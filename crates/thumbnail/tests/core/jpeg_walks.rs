@@ -4,10 +4,9 @@
 use image::imageops::{FilterType, resize};
 use image::{Rgb, RgbImage};
 
-use crate::fixtures::drawing::reader::means;
 use crate::fixtures::drawing::{Content, Drawing, Tables};
+use crate::fixtures::walk::{check, data_start, small};
 use crate::fixtures::{Random, difference};
-use thumbnail::{Error, Options, thumbnail};
 
 const ALL_TABLES: [Tables; 5] = [Tables::Luma, Tables::Typical, Tables::Short, Tables::Even, Tables::Long];
 
@@ -25,39 +24,6 @@ const SAMPLINGS: [Factors; 8] = [
     &[(1, 1, 1), (2, 1, 1), (3, 1, 1), (4, 1, 1)],
     &[(1, 2, 2), (2, 1, 1), (3, 1, 1), (4, 2, 2)],
 ];
-
-/// At scale 1/8: a little less than half as many pixels as blocks, so that every block shows.
-fn small(file: &[u8], drawing: &Drawing) -> Result<Vec<u8>, Error> {
-    let side = u32::from(drawing.width.max(drawing.height)) / 17;
-    thumbnail(file, &Options { width: side, height: side, jpeg_quality: 100, ..Options::default() })
-        .map(|made| made.bytes)
-}
-
-/// Whether it is refused at scale 1/4 too, where AC codes are read one by one.
-fn is_refused_at_a_quarter(file: &[u8], drawing: &Drawing) -> bool {
-    let side = u32::from(drawing.width.max(drawing.height)) / 9;
-    thumbnail(file, &Options { width: side, height: side, ..Options::default() }).is_err()
-}
-
-/// What the thumbnail of a file of this drawing has to be, if it is to be one.
-fn expected(file: &[u8], drawing: &Drawing) -> Option<Vec<u8>> {
-    let means = means(drawing, file)?;
-    Some(small(&drawing.write_means(|component, column, row| means.get(component, column, row)), drawing).unwrap())
-}
-
-/// Checks one file; says whether it gave a thumbnail.
-#[track_caller]
-fn check(file: &[u8], drawing: &Drawing, how: &str) -> bool {
-    let (expected, found) = (expected(file, drawing), small(file, drawing));
-    assert!(!matches!(found, Err(Error::Internal { .. })), "{how}: {found:?}, {drawing:?}");
-    match (&expected, &found) {
-        (None, Ok(_)) => panic!("{how}: accepted, {drawing:?}"),
-        (Some(_), Err(error)) => panic!("{how}: {error}, {drawing:?}"),
-        (Some(expected), Ok(found)) => assert!(expected == found, "{how}: another picture, {drawing:?}"),
-        (None, Err(_)) => (),
-    }
-    expected.is_some()
-}
 
 #[test]
 fn every_content_with_every_table() {
@@ -127,13 +93,8 @@ fn scans_of_their_own_for_each_component() {
     }
 }
 
-/// Where the entropy-coded data begins.
-fn data_start(file: &[u8]) -> usize {
-    file.windows(2).position(|two| two == [0xFF, 0xDA]).unwrap() + 12
-}
-
 fn damaging() -> Vec<Drawing> {
-    let plain = Drawing { content: Content::Photo, ..Drawing::new(1501, 1203, YUV420) };
+    let plain = Drawing { content: Content::Photo, ..Drawing::new(1101, 903, YUV420) };
     vec![
         plain.clone(),
         Drawing { content: Content::Full, tables: Tables::Typical, ..plain.clone() },
@@ -146,7 +107,7 @@ fn damaging() -> Vec<Drawing> {
             scans: vec![vec![0]],
             ..plain.clone()
         },
-        Drawing { restart_interval: 94, ..plain.clone() },
+        Drawing { restart_interval: 69, ..plain.clone() },
         Drawing { restart_interval: 1, ..plain },
     ]
 }
@@ -165,7 +126,6 @@ fn damaged_bits_are_read_as_a_plain_reader_does() {
                 damaged[at] ^= 1 << random.below(8);
             }
             let outcome = check(&damaged, &drawing, &format!("damaged, round {round}"));
-            assert_eq!(is_refused_at_a_quarter(&damaged, &drawing), !outcome, "round {round}, {drawing:?}");
             *(if outcome { &mut accepted } else { &mut refused }) += 1;
         }
     }
