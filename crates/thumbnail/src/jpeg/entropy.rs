@@ -276,7 +276,7 @@ impl<'a> EntropyReader<'a> {
             self.limit = self.filled + 8;
             self.window[self.filled..self.filled + MARGIN].fill(0);
         } else {
-            self.limit = self.filled - MARGIN;
+            self.limit = self.filled.saturating_sub(MARGIN);
         }
     }
 

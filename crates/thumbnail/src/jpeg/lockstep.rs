@@ -26,6 +26,9 @@ const LANES: usize = 3;
 /// A lane's share of data; less than this is left to a single lane.
 const LEAST_SHARE: usize = 256;
 
+/// The most blocks of an MCU: if fewer were found, the end of the data may be near, which one lane has to walk up to.
+const MOST_IN_MCU: usize = 10;
+
 /// How far a lane goes on into the next one's share to meet it, in bytes; further, if that was not enough.
 const OVERLAP: usize = 64;
 
@@ -54,10 +57,14 @@ impl Finder for Lockstep<'_> {
         // A sixteenth is left for lanes to be ahead of others, and lanes that run out of room would end the walk.
         let share = (left * 15 / 16 / LANES).min(self.fitting);
         let stretch = Stretch { program: self.program, window, limit };
-        let outcome = match share {
-            ..LEAST_SHARE => self.walk_alone(stretch, bit, starts),
-            _ => self.walk_together(stretch, bit, share, starts),
-        };
+        let mut outcome = Ok(());
+        if share >= LEAST_SHARE {
+            outcome = self.walk_together(stretch, bit, share, starts);
+        }
+        if starts.len() <= MOST_IN_MCU {
+            starts.clear();
+            outcome = self.walk_alone(stretch, bit, starts);
+        }
         let bits = starts.last().map_or(0, |last| last - bit) as usize;
         self.fitting = bits * (MOST_BLOCKS * 3 / 4) / 8 / starts.len().max(1);
         outcome

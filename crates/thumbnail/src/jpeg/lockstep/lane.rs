@@ -71,11 +71,11 @@ impl Lane {
     /// One look-up; false, and nothing is changed, where that can't say. Which block ends where can't be foreseen: hence
     /// no branch depends on it. `AT_ONCE` says that every block ends with its first step.
     #[inline(always)]
-    fn step<const AT_ONCE: bool>(&mut self, program: &Program, starts: &mut Starts) -> bool {
+    fn step<const AT_ONCE: bool>(&mut self, program: &Program, window: &[u8; WINDOW], starts: &mut Starts) -> bool {
         let mut entry = program.entry(self.table, (self.ahead >> 52) as u32);
         let mut progress = self.progress + (entry >> 8);
         if progress > FULL {
-            entry = program.single(self.table, (self.ahead >> 48) as u32);
+            entry = program.single(self.table, window, self.bit);
             progress = self.progress + (entry >> 8);
             if progress > FULL {
                 return false;
@@ -132,7 +132,7 @@ pub(super) fn advance<const N: usize, const AT_ONCE: bool>(
             }
             for _ in 0..LOOK_UPS {
                 for number in 0..N {
-                    if !now[number].step::<AT_ONCE>(program, &mut starts[number]) {
+                    if !now[number].step::<AT_ONCE>(program, window, &mut starts[number]) {
                         let result;
                         (now[number], result) = by_hand(program, window, now[number], &mut starts[number], number > 0);
                         outcome = outcome.and(result);

@@ -1,5 +1,6 @@
 //! What lanes go by: which kinds of blocks come in which order, and the tables to walk over them.
 
+use crate::jpeg::entropy::{Bits, Window};
 use crate::jpeg::huffman::{BlockCodes, HuffmanSpec, StrideTable, stride_tables};
 
 /// The most blocks a lane walks over at a time.
@@ -63,14 +64,14 @@ impl Program {
         u32::from(self.entries[(table | shown) as usize % (4 * PAIR)])
     }
 
-    /// The entry of the first symbol alone in 16 bits, also if its code is longer than a table shows.
+    /// The entry of the one symbol at a bit of the window, also if its code is longer than a table shows.
     #[cold]
     #[inline(never)]
-    pub(super) fn single(&self, table: u32, bits16: u32) -> u32 {
+    pub(super) fn single(&self, table: u32, window: &Window, bit: u32) -> u32 {
         let is_later = table as usize % PAIR == TABLE;
         let kind = self.kinds.get(table as usize / PAIR).filter(|_| is_later);
         // An entry that makes too much progress is none.
-        u32::from(kind.map_or(u16::MAX, |codes| codes.single(bits16)))
+        u32::from(kind.map_or(u16::MAX, |codes| codes.single(Bits::at(window, bit).peek(16))))
     }
 
     /// Whether blocks end with their first step: in scans of DC coefficients alone.
