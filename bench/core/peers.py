@@ -1,13 +1,13 @@
-"""Pillow or libvips on some files: `peers.py pillow|libvips ROUNDS OUT_FOLDER FILES...`; prints as bench_job does."""
+"""Pillow or libvips on some files: `peers.py pillow|libvips MILLISECONDS OUT_FOLDER FILES...`; prints as bench_job."""
 
 import io
 import os
 import sys
-import time
+
+from clock import cpu_milliseconds
 
 os.environ["VIPS_CONCURRENCY"] = "1"
-which, rounds, folder, *files = sys.argv[1:]
-rounds = int(rounds)
+which, least, folder, *files = sys.argv[1:]
 
 
 def pillow(source, is_png):
@@ -49,10 +49,7 @@ for file in files:
     before = kib("VmRSS")
     out = job(source, is_png)
     peak = kib("VmHWM") - before
-    start = time.process_time()
-    for _ in range(rounds):
-        job(source, is_png)
-    milliseconds = (time.process_time() - start) * 1000 / rounds
+    milliseconds = cpu_milliseconds(lambda: job(source, is_png), float(least))
     name = os.path.basename(file)
     print(name, f"{milliseconds:.3f}", max(peak, 0), len(out))
     with open(os.path.join(folder, name), "wb") as opened:

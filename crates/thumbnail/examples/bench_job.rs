@@ -1,6 +1,6 @@
-//! Measures whole jobs, bytes to bytes, for `bench/core`: `bench_job ROUNDS OUT_FOLDER FILES...`. For each file one
-//! line: name, mean milliseconds of CPU, peak memory over baseline in KiB, bytes of the thumbnail. The peak means
-//! something only for the first file of a process.
+//! Measures whole jobs, bytes to bytes, for `bench/core`: `bench_job MILLISECONDS OUT_FOLDER FILES...`. For each file
+//! one line: name, mean milliseconds of CPU, peak memory over baseline in KiB, bytes of the thumbnail, and why there is
+//! none. The peak means something only for the first file of a process. `JPEG_QUALITY` is that of the thumbnails.
 
 #![expect(clippy::print_stdout, reason = "it is a program for the command line")]
 
@@ -13,25 +13,45 @@ use thumbnail::{Options, thumbnail};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let (Some(rounds), Some(folder)) = (arguments.next(), arguments.next()) else {
-        return Err("usage: bench_job ROUNDS OUT_FOLDER FILES...".into());
+    let (Some(least), Some(folder)) = (arguments.next(), arguments.next()) else {
+        return Err("usage: bench_job MILLISECONDS OUT_FOLDER FILES...".into());
     };
-    let rounds: u32 = rounds.parse::<u32>()?.max(1);
+    let least: f64 = least.parse()?;
+    let mut options = Options::default();
+    if let Ok(quality) = std::env::var("JPEG_QUALITY") {
+        options.jpeg_quality = quality.parse()?;
+    }
     for file in arguments {
         let source = fs::read(&file)?;
         let before = status_kib("VmRSS:")?;
-        let made = thumbnail(&source, &Options::default())?;
+        let outcome = thumbnail(&source, &options);
         let peak = status_kib("VmHWM:")?.saturating_sub(before);
-        let start = cpu_nanoseconds()?;
-        for _ in 0..rounds {
-            black_box(thumbnail(black_box(&source), &Options::default())?);
-        }
-        let milliseconds = (cpu_nanoseconds()? - start) as f64 / 1e6 / f64::from(rounds);
+        let milliseconds = cpu_milliseconds(&source, &options, least)?;
         let name = Path::new(&file).file_name().unwrap_or_default().to_string_lossy();
-        println!("{name} {milliseconds:.3} {peak} {}", made.bytes.len());
-        fs::write(Path::new(&folder).join(&*name), &made.bytes)?;
+        match outcome {
+            Ok(made) => {
+                println!("{name} {milliseconds:.3} {peak} {}", made.bytes.len());
+                fs::write(Path::new(&folder).join(&*name), &made.bytes)?;
+            }
+            Err(error) => println!("{name} {milliseconds:.3} {peak} 0 {error}"),
+        }
     }
     Ok(())
+}
+
+/// The mean of three rounds, and of as many again until `least` milliseconds were used.
+fn cpu_milliseconds(source: &[u8], options: &Options, least: f64) -> Result<f64, Box<dyn Error>> {
+    let start = cpu_nanoseconds()?;
+    let (mut rounds, mut used) = (0_u32, 0.0);
+    while rounds == 0 || used < least {
+        let more = rounds.max(3);
+        for _ in 0..more {
+            black_box(thumbnail(black_box(source), options).ok());
+        }
+        rounds += more;
+        used = (cpu_nanoseconds()? - start) as f64 / 1e6;
+    }
+    Ok(used / f64::from(rounds))
 }
 
 /// What this thread has used, by Linux's own count, which may move on in steps of milliseconds: hence means.

@@ -14,10 +14,12 @@
 mod colour;
 mod entropy;
 mod error;
+mod found;
 mod frame;
 mod header;
 mod huffman;
 mod inverse_dct;
+mod lockstep;
 mod planes;
 mod progression;
 mod progressive;
@@ -26,7 +28,9 @@ mod scale;
 mod scan;
 mod segments;
 mod sequential;
+mod sharpen;
 mod tables;
+mod walk;
 
 use crate::Error;
 use crate::fit::Target;
@@ -53,11 +57,11 @@ pub(crate) fn memory(header: &Header, target: &Target) -> u64 {
 pub(crate) fn thumbnail(source: &[u8], header: &Header, target: &Target, budget: &mut Budget) -> Result<Raster, Error> {
     let scale = scale(target);
     budget.take(memory(header, target))?;
-    let planes = decode(source, header, scale)?;
+    let mut planes = decode(source, header, scale)?;
     let data = match planes.colour {
-        ColourModel::Gray => resample::to_gray(&planes, target),
-        ColourModel::YCbCr | ColourModel::Rgb => resample::to_rgb(&planes, target),
-        ColourModel::Cmyk { .. } | ColourModel::Ycck { .. } => resample::to_cmyk(&planes, target),
+        ColourModel::Gray => resample::to_gray(&mut planes, target),
+        ColourModel::YCbCr | ColourModel::Rgb => resample::to_rgb(&mut planes, target),
+        ColourModel::Cmyk { .. } | ColourModel::Ycck { .. } => resample::to_cmyk(&mut planes, target),
     }?;
     Ok(Raster { width: target.width, height: target.height, model: model(header), data })
 }

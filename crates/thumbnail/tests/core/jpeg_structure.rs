@@ -8,7 +8,7 @@ const COLOUR: [(u8, u8, u8); 3] = [(1, 2, 2), (2, 1, 1), (3, 1, 1)];
 
 /// At the size of each scale: 1/8, 1/4, 1/2 and the whole.
 fn thumbnails(file: &[u8], width: u16, height: u16) -> Vec<Vec<u8>> {
-    let sides = [17, 9, 5, 1].map(|part| u32::from(width.max(height)).div_ceil(part));
+    let sides = [17, 9, 4, 1].map(|part| u32::from(width.max(height)).div_ceil(part));
     let made = sides.map(|side| {
         thumbnail(file, &Options { width: side, height: side, jpeg_quality: 95, ..Options::default() }).unwrap().bytes
     });

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use thumbnail::{Fit, Options, thumbnail};
 
+use crate::fixtures::drawing::Drawing;
 use crate::fixtures::jpeg::Flat;
 use crate::fixtures::png::black;
 
@@ -15,6 +16,15 @@ fn sizes() -> impl Strategy<Value = (u16, u16)> {
 fn boxes() -> impl Strategy<Value = (u32, u32)> {
     let side = prop_oneof![0_u32..=8, 1_u32..=400];
     (side.clone(), side)
+}
+
+/// Sampling factors that a scan of all components can hold.
+fn factors() -> impl Strategy<Value = Vec<(u8, u8, u8)>> {
+    let count = prop_oneof![Just(1_usize), Just(3), Just(4)];
+    let pairs = count.prop_flat_map(|count| prop::collection::vec((1_u8..=4, 1_u8..=4), count));
+    let blocks = |pairs: &[(u8, u8)]| pairs.iter().map(|(h, v)| h * v).sum::<u8>();
+    let fitting = pairs.prop_filter("at most ten blocks", move |pairs| pairs.len() == 1 || blocks(pairs) <= 10);
+    fitting.prop_map(|pairs| (1..).zip(pairs).map(|(id, (h, v))| (id, h, v)).collect())
 }
 
 /// The two files of a size: neither codec may bend it.
@@ -51,6 +61,27 @@ proptest! {
             let options = Options { width: box_width, height: box_height, fit: Fit::Cover, ..Options::default() };
             let made = thumbnail(&file, &options).unwrap();
             prop_assert_eq!((made.width, made.height), (box_width.max(1), box_height.max(1)));
+        }
+    }
+
+    #[test]
+    fn a_jpeg_is_the_same_in_every_structure(
+        components in factors(),
+        (width, height) in (1_u16..=150, 1_u16..=150),
+        restart_interval in 0_u16..=12,
+        (box_width, box_height) in boxes(),
+        fit in prop_oneof![Just(Fit::Inside), Just(Fit::Cover)],
+    ) {
+        let plain = Drawing::new(width, height, &components);
+        let scans = (0..components.len()).map(|component| vec![component]).collect();
+        let others = [
+            Drawing { progressive: true, restart_interval, ..plain.clone() },
+            Drawing { scans, restart_interval, ..plain.clone() },
+        ];
+        let options = Options { width: box_width, height: box_height, fit, ..Options::default() };
+        let expected = thumbnail(&plain.write(), &options).unwrap();
+        for other in others {
+            prop_assert!(thumbnail(&other.write(), &options).unwrap().bytes == expected.bytes, "{:?}", other);
         }
     }
 }
