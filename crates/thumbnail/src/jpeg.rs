@@ -14,10 +14,12 @@
 mod colour;
 mod entropy;
 mod error;
+mod found;
 mod frame;
 mod header;
 mod huffman;
 mod inverse_dct;
+mod lockstep;
 mod planes;
 mod progression;
 mod progressive;
@@ -27,6 +29,7 @@ mod scan;
 mod segments;
 mod sequential;
 mod tables;
+mod walk;
 
 use crate::Error;
 use crate::fit::Target;

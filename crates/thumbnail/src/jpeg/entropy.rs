@@ -6,17 +6,17 @@ use super::segments::marker;
 use memchr::memchr;
 use std::fmt;
 
-/// Unstuffed data under the reader; small enough for the first-level cache.
-const WINDOW: usize = 16 * 1024;
+/// Unstuffed data under a reader that goes bit by bit; small enough for the first-level cache.
+const SMALL_WINDOW: usize = 16 * 1024;
 /// What one MCU may take at most, and then some: 10 blocks of 64 symbols of 16 bits of code and 15 of
 /// value are 2,480 bytes; look-ahead adds up to 16.
 const MARGIN: usize = 2560;
 
 /// The memory a reader and the tables of a scan take at most, in bytes, rounded up.
-pub(super) const WORKING_MEMORY: u64 = 192 * 1024;
+pub(super) const WORKING_MEMORY: u64 = 384 * 1024;
 
 /// Unstuffed entropy-coded data.
-pub(super) type Window = [u8; WINDOW];
+pub(super) type Window = [u8];
 
 /// What can be wrong with entropy-coded data.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +65,15 @@ pub(super) struct Bits {
 impl Bits {
     const START: Self = Self { ahead: 0, used: 63, position: 0 };
 
+    /// Those from a bit of the window on.
+    #[inline(always)]
+    pub(crate) fn at(window: &Window, bit: u32) -> Self {
+        let mut bits = Self { position: (bit >> 3) as usize, ..Self::START };
+        bits.refill(window);
+        bits.consume(bit & 7);
+        bits
+    }
+
     /// Fills up to at least 56 valid bits, without a branch.
     #[inline(always)]
     pub(crate) fn refill(&mut self, window: &Window) {
@@ -89,25 +98,6 @@ impl Bits {
         self.used += count;
     }
 
-    /// How many bits are used since the last whole byte before the latest refill.
-    #[inline(always)]
-    pub(crate) fn used(&self) -> u32 {
-        self.used
-    }
-
-    /// Sets what [`Self::used`] gives, after steps of [`Self::advance_only`].
-    #[inline(always)]
-    pub(crate) fn set_used(&mut self, used: u32) {
-        self.used = used;
-    }
-
-    /// Goes on by the number of bits in the low six bits of `count`, leaving it to the caller to
-    /// count them.
-    #[inline(always)]
-    pub(crate) fn advance_only(&mut self, count: u32) {
-        self.ahead = self.ahead.wrapping_shl(count);
-    }
-
     /// Reads `count` bits, 0 to 16.
     #[inline(always)]
     pub(crate) fn take(&mut self, count: u32) -> u32 {
@@ -122,9 +112,9 @@ impl Bits {
     pub(crate) fn signed_after(&self, skipped: u32, size: u32) -> i32 {
         let rest = self.ahead << (skipped & 63);
         let value = (rest >> 1 >> (63 - size)) as i32;
-        // A value whose first bit is 0 is negative.
-        let negative = !(rest as i64 >> 63) as i32;
-        value + (negative & (1 - (1 << size)))
+        // A value whose first bit is 0 is negative, and nobody can tell which will be.
+        let is_negative = rest as i64 >= 0;
+        value + std::hint::select_unpredictable(is_negative, 1 - (1 << size), 0)
     }
 
     /// How many bits of the window are consumed; less than 0 while bits from before it are valid.
@@ -138,7 +128,7 @@ pub(super) struct EntropyReader<'a> {
     source: &'a [u8],
     /// The next source byte to go into the window.
     next: usize,
-    window: Box<Window>,
+    window: Box<[u8]>,
     filled: usize,
     /// An MCU may be begun while its bits' position is not above this.
     limit: usize,
@@ -150,10 +140,15 @@ pub(super) struct EntropyReader<'a> {
 impl<'a> EntropyReader<'a> {
     /// A reader of the data that begins at `start`.
     pub(crate) fn new(source: &'a [u8], start: usize) -> Self {
+        Self::with_window(source, start, SMALL_WINDOW)
+    }
+
+    /// A reader with so many bytes at hand.
+    pub(crate) fn with_window(source: &'a [u8], start: usize, window: usize) -> Self {
         Self {
             source,
             next: start,
-            window: Box::new([0; WINDOW]),
+            window: vec![0; window].into_boxed_slice(),
             filled: 0,
             limit: 0,
             ended: false,
@@ -187,11 +182,31 @@ impl<'a> EntropyReader<'a> {
         if self.ended {
             return (bits, Err(Damage::TooShort));
         }
-        self.window.copy_within(bits.position..self.filled, 0);
-        self.filled -= bits.position;
+        self.discard(bits.position);
         bits.position = 0;
-        self.fill();
         (bits, Ok(()))
+    }
+
+    /// Moves the data from a byte of the window on to its front, and fills what gets free.
+    pub(crate) fn discard(&mut self, bytes: usize) {
+        self.window.copy_within(bytes..self.filled, 0);
+        self.filled -= bytes;
+        self.fill();
+    }
+
+    /// Goes to a bit of the window, given how much data should be at hand; gives what is there, and the bit's place now.
+    pub(crate) fn go_to(&mut self, bit: u32, wanted: usize) -> (Bits, u32) {
+        let byte = (bit / 8) as usize;
+        if self.ended || self.filled.saturating_sub(byte) >= wanted {
+            return (Bits::at(&self.window, bit), bit);
+        }
+        self.discard(byte);
+        (Bits::at(&self.window, bit % 8), bit % 8)
+    }
+
+    /// How much data the window holds, and whether it goes up to a marker (or the end of the source).
+    pub(crate) fn filled(&self) -> (usize, bool) {
+        (self.filled, self.ended)
     }
 
     /// Ends a restart interval and goes to the next.
@@ -242,7 +257,7 @@ impl<'a> EntropyReader<'a> {
 
     /// Unstuffs source bytes behind `filled` until the window is full or a marker comes.
     fn fill(&mut self) {
-        let usable = WINDOW - MARGIN;
+        let usable = self.window.len() - MARGIN;
         while self.filled < usable && !self.ended {
             let rest = self.source.get(self.next..).unwrap_or_default();
             let rest = &rest[..rest.len().min(usable - self.filled)];

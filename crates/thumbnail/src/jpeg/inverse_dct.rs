@@ -19,6 +19,26 @@ pub(super) fn sample_of_dc(dc: i32) -> u8 {
     to_sample(dc.wrapping_add(4) >> 3)
 }
 
+/// Means of blocks from their DC coefficients and the step those are in, as [`sample_of_dc`] gives them.
+pub(super) struct Means {
+    step: i16,
+    most: i16,
+}
+
+impl Means {
+    pub(super) fn new(step: u16) -> Self {
+        // From 1,032 on means are black or white: what is clamped here is so anyway, and products fit 16 bits, of which
+        // processors take eight at a time.
+        let step = step.clamp(1, 2048) as i16;
+        Self { step, most: 1032 / step + 1 }
+    }
+
+    #[inline(always)]
+    pub(super) fn sample(&self, dc: i16) -> u8 {
+        (((dc.clamp(-self.most, self.most) * self.step + 4) >> 3) + 128).clamp(0, 255) as u8
+    }
+}
+
 /// 2x2 samples from the lowest 2x2 coefficients.
 pub(super) fn to_2x2(c: &[i32; 64], target: &mut [u8], stride: usize) {
     let (left_sum, right_sum) = (c[0].wrapping_add(c[8]), c[1].wrapping_add(c[9]));

@@ -54,12 +54,9 @@ impl Canvas {
         Self { samples: vec![0; stride * grid.stored_high * side], stride, side }
     }
 
-    /// Sets a block's single sample at scale 1/8.
-    #[inline(always)]
-    pub(crate) fn set(&mut self, column: usize, row: usize, sample: u8) {
-        if let Some(place) = self.samples.get_mut(row * self.stride + column) {
-            *place = sample;
-        }
+    /// All samples, and how many there are in a row: at scale 1/8 one for each block.
+    pub(crate) fn means(&mut self) -> (&mut [u8], usize) {
+        (&mut self.samples, self.stride)
     }
 
     /// Writes a block of coefficients, dequantised and in natural order, as samples.

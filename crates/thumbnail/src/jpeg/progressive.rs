@@ -4,18 +4,21 @@ mod coefficients;
 mod readers;
 
 use self::coefficients::Coefficients;
-use self::readers::{AcFirst, AcRefinement, DcFirst, DcRefinement};
+use self::readers::{AcFirst, AcRefinement, DcFirst, DcRefinement, SingleBits};
 use super::entropy::EntropyReader;
 use super::error::{Error, malformed};
+use super::found::read_scan;
 use super::frame::Frame;
 use super::header::Header;
-use super::huffman::{DcTable, SymbolTable};
+use super::huffman::{DcValues, HuffmanSpec, SymbolTable};
+use super::lockstep::{Lockstep, Program};
 use super::planes::{Planes, picture};
 use super::progression::{ScanSite, survey};
 use super::scale::Scale;
-use super::scan::Walk;
+use super::scan::ScanComponent;
 use super::segments::{Segments, marker};
 use super::tables::Tables;
+use super::walk::Walk;
 
 /// Decodes a progressive picture whose header has been read.
 pub(super) fn decode(source: &[u8], header: &Header, scale: Scale) -> Result<Planes, Error> {
@@ -66,25 +69,18 @@ impl Decoder<'_> {
 
     fn read_scan(&mut self, site: &ScanSite, start: usize) -> Result<(), Error> {
         let walk = Walk::new(self.frame, &site.header.components, self.tables.restart_interval);
-        let reader = EntropyReader::new(self.source, start);
         let end = match (site.header.band_start, site.header.approximation_high) {
-            (0, 0) => self.read_dc_first(site, &walk, reader, (site.end - start) as u64),
-            (0, _) => self.read_dc_refinement(site, &walk, reader),
-            _ => self.read_ac(site, &walk, reader),
+            (0, 0) => self.read_dc_first(site, &walk, start),
+            (0, _) => self.read_dc_refinement(site, &walk, start),
+            _ => self.read_ac(site, &walk, EntropyReader::new(self.source, start)),
         }?;
         if end == site.end { Ok(()) } else { Err(malformed("a scan that ends early", end)) }
     }
 
-    fn read_dc_first(
-        &mut self,
-        site: &ScanSite,
-        walk: &Walk,
-        reader: EntropyReader,
-        length: u64,
-    ) -> Result<usize, Error> {
+    fn read_dc_first(&mut self, site: &ScanSite, walk: &Walk, start: usize) -> Result<usize, Error> {
         // A block takes at least one bit: a short scan that claims a huge picture is refused
         // before anything is allocated for it.
-        if walk.blocks() / 8 > length {
+        if walk.blocks() / 8 > (site.end - start) as u64 {
             return Err(malformed("a DC scan too short for its picture", site.offset));
         }
         let mut outputs = Vec::with_capacity(site.header.components.len());
@@ -92,25 +88,34 @@ impl Decoder<'_> {
             let component = &self.frame.components[scanned.index];
             let quantisation = self.tables.quantisation[usize::from(component.quantisation)]
                 .ok_or_else(|| malformed("a quantisation table is missing", site.offset))?;
-            let codes = self.tables.dc[scanned.dc].as_ref();
-            let codes = codes.ok_or_else(|| malformed("a Huffman table is missing", site.offset))?;
-            let codes = DcTable::new(codes).ok_or_else(|| malformed("a DC category above 15", site.offset))?;
+            let codes = DcValues::new(self.dc_codes(site, scanned)?).ok_or_else(|| no_category(site))?;
             outputs.push((Coefficients::new(self.frame.grid(component), self.scale, quantisation), codes, 0));
         }
-        let end = walk.run(reader, &mut DcFirst { outputs: &mut outputs, low: site.header.approximation_low })?;
+        let mut blocks = Vec::with_capacity(10);
+        for slot in walk.slot_numbers() {
+            blocks.push((self.dc_codes(site, &site.header.components[slot])?, None));
+        }
+        let program = Program::new(&blocks).ok_or_else(|| no_category(site))?;
+        let mut reader = DcFirst { outputs: &mut outputs, low: site.header.approximation_low, values: Vec::new() };
+        let end = read_scan(walk, Lockstep::new(&program), (self.source, start), &mut reader)?;
         for (scanned, (coefficients, ..)) in site.header.components.iter().zip(outputs) {
             self.components[scanned.index] = Some(coefficients);
         }
         Ok(end)
     }
 
-    fn read_dc_refinement(&mut self, site: &ScanSite, walk: &Walk, reader: EntropyReader) -> Result<usize, Error> {
+    fn dc_codes(&self, site: &ScanSite, scanned: &ScanComponent) -> Result<&HuffmanSpec, Error> {
+        self.tables.dc[scanned.dc].as_deref().ok_or_else(|| malformed("a Huffman table is missing", site.offset))
+    }
+
+    fn read_dc_refinement(&mut self, site: &ScanSite, walk: &Walk, start: usize) -> Result<usize, Error> {
         let mut outputs = Vec::with_capacity(site.header.components.len());
         for scanned in &site.header.components {
             outputs.push(self.components[scanned.index].take().ok_or_else(|| no_dc(site))?);
         }
-        let bit = 1 << site.header.approximation_low;
-        let end = walk.run(reader, &mut DcRefinement { outputs: &mut outputs, bit })?;
+        let low = site.header.approximation_low;
+        let mut reader = DcRefinement { outputs: &mut outputs, low, values: Vec::new() };
+        let end = read_scan(walk, SingleBits, (self.source, start), &mut reader)?;
         for (scanned, coefficients) in site.header.components.iter().zip(outputs) {
             self.components[scanned.index] = Some(coefficients);
         }
@@ -134,6 +139,11 @@ impl Decoder<'_> {
             walk.run(reader, &mut AcRefinement { output, symbols, band, bit: 1 << low, end_of_band_run: 0 })
         }
     }
+}
+
+#[cold]
+fn no_category(site: &ScanSite) -> Error {
+    malformed("a DC category above 15", site.offset)
 }
 
 #[cold]

@@ -1,16 +1,19 @@
 //! Baseline and extended sequential pictures (T.81 Annex F.2).
 
-use super::entropy::{Bits, Damage, EntropyReader, Window};
+use super::entropy::{Bits, Window};
 use super::error::{Error, malformed, truncated};
+use super::found::{Found, FoundReader, read_scan};
 use super::frame::Frame;
 use super::header::Header;
-use super::huffman::{DcTable, HuffmanSpec, SkipTable, SymbolTable};
-use super::inverse_dct::{NATURAL, sample_of_dc};
+use super::huffman::{DcTable, DcValues, HuffmanSpec, SymbolTable};
+use super::inverse_dct::{self, NATURAL};
+use super::lockstep::{Lockstep, Program};
 use super::planes::{Canvas, Planes, picture};
 use super::scale::Scale;
-use super::scan::{BlockReader, Place, ScanHeader, Walk};
+use super::scan::ScanHeader;
 use super::segments::{Segment, Segments, marker};
 use super::tables::{Quantisation, Tables};
+use super::walk::Walk;
 
 /// Decodes a sequential picture whose header has been read.
 pub(super) fn decode(source: &[u8], header: &Header, scale: Scale) -> Result<Planes, Error> {
@@ -24,7 +27,7 @@ pub(super) fn decode(source: &[u8], header: &Header, scale: Scale) -> Result<Pla
             marker::EOI => break,
             marker::SOS => {
                 let scan = Scan::parse(source, &segment, frame, &tables)?;
-                let end = scan.decode(source, segments.position(), scale, &mut canvases)?;
+                let end = scan.decode((source, segments.position()), scale, &mut canvases)?;
                 segments.seek(end);
             }
             marker::SOI => return Err(segment.malformed("a second picture starts inside the first")),
@@ -65,35 +68,52 @@ impl<'a> Scan<'a> {
     }
 
     /// Decodes the scan into its components' canvases; gives the position of the marker after it.
-    fn decode(
-        &self,
-        source: &[u8],
-        start: usize,
-        scale: Scale,
-        canvases: &mut [Option<Canvas>],
-    ) -> Result<usize, Error> {
-        let reader = EntropyReader::new(source, start);
+    fn decode(&self, data: (&[u8], usize), scale: Scale, canvases: &mut [Option<Canvas>]) -> Result<usize, Error> {
         match scale {
             Scale::Eighth => {
-                let mut outputs = self.outputs(scale, canvases, SkipCodes::new)?;
-                let end = self.walk.run(reader, &mut Means { outputs: &mut outputs })?;
+                let mut outputs = self.outputs(scale, canvases, |dc, _| DcValues::new(dc))?;
+                let program = self.program()?;
+                let end = read_scan(
+                    &self.walk,
+                    Lockstep::new(&program),
+                    data,
+                    &mut Means { outputs: &mut outputs, samples: Vec::new() },
+                )?;
                 self.keep(outputs, canvases);
                 Ok(end)
             }
-            Scale::Quarter => self.decode_blocks::<4>(reader, scale, canvases),
-            Scale::Half => self.decode_blocks::<24>(reader, scale, canvases),
-            Scale::Full => self.decode_blocks::<63>(reader, scale, canvases),
+            Scale::Quarter => self.decode_blocks::<4>(data, scale, canvases),
+            Scale::Half => self.decode_blocks::<24>(data, scale, canvases),
+            Scale::Full => self.decode_blocks::<63>(data, scale, canvases),
         }
+    }
+
+    fn program(&self) -> Result<Box<Program>, Error> {
+        let mut blocks = Vec::with_capacity(10);
+        for slot in self.walk.slot_numbers() {
+            let scanned = &self.header.components[slot];
+            let (Some(dc), Some(ac)) = (&self.tables.dc[scanned.dc], &self.tables.ac[scanned.ac]) else {
+                return Err(malformed("a Huffman table is missing", self.offset));
+            };
+            blocks.push((&**dc, Some(&**ac)));
+        }
+        Program::new(&blocks).ok_or_else(|| malformed("a DC category above 15", self.offset))
     }
 
     fn decode_blocks<const LAST: u32>(
         &self,
-        reader: EntropyReader,
+        data: (&[u8], usize),
         scale: Scale,
         canvases: &mut [Option<Canvas>],
     ) -> Result<usize, Error> {
         let mut outputs = self.outputs(scale, canvases, Codes::new)?;
-        let end = self.walk.run(reader, &mut Blocks::<LAST> { outputs: &mut outputs })?;
+        let program = self.program()?;
+        let end = read_scan(
+            &self.walk,
+            Lockstep::new(&program),
+            data,
+            &mut Blocks::<LAST> { outputs: &mut outputs, starts: Vec::new() },
+        )?;
         self.keep(outputs, canvases);
         Ok(end)
     }
@@ -130,28 +150,15 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// What scale 1/8 reads blocks with.
-struct SkipCodes {
-    dc: DcTable,
-    skip: SkipTable,
-}
-
-impl SkipCodes {
-    fn new(dc: &HuffmanSpec, ac: &HuffmanSpec) -> Option<Self> {
-        Some(Self { dc: DcTable::new(dc)?, skip: SkipTable::new(ac) })
-    }
-}
-
 /// What the other scales read blocks with.
 struct Codes {
     dc: DcTable,
-    skip: SkipTable,
     symbols: SymbolTable,
 }
 
 impl Codes {
     fn new(dc: &HuffmanSpec, ac: &HuffmanSpec) -> Option<Self> {
-        Some(Self { dc: DcTable::new(dc)?, skip: SkipTable::new(ac), symbols: SymbolTable::new(ac) })
+        Some(Self { dc: DcTable::new(dc)?, symbols: SymbolTable::new(ac) })
     }
 }
 
@@ -163,64 +170,62 @@ struct Output<C> {
     codes: C,
 }
 
-impl<C> Output<C> {
-    /// The DC coefficient that follows from its difference, dequantised. 16-bit wrapping keeps
-    /// damaged data harmless.
-    #[inline(always)]
-    fn dc(&mut self, difference: i32) -> i32 {
-        self.prediction = self.prediction.wrapping_add(difference);
-        i32::from(self.prediction as i16) * i32::from(self.quantisation[0])
-    }
-}
-
 /// Scale 1/8: block means; AC coefficients are skipped.
 struct Means<'a> {
-    outputs: &'a mut [Output<SkipCodes>],
+    outputs: &'a mut [Output<DcValues>],
+    /// Of some blocks, in the order of the scan.
+    samples: Vec<u8>,
 }
 
-impl BlockReader for Means<'_> {
+impl FoundReader for Means<'_> {
     fn restart(&mut self) {
         self.outputs.iter_mut().for_each(|output| output.prediction = 0);
     }
 
-    #[inline(always)]
-    fn block(&mut self, window: &Window, bits: &mut Bits, place: Place) -> Result<(), Damage> {
-        let output = &mut self.outputs[place.slot];
-        let difference = output.codes.dc.difference(window, bits)?;
-        let dc = output.dc(difference);
-        output.canvas.set(place.column, place.row, sample_of_dc(dc));
-        output.codes.skip.skip(window, bits, 1)
+    fn read(&mut self, found: &Found) {
+        for (slot, Output { canvas, quantisation, prediction, codes }) in self.outputs.iter_mut().enumerate() {
+            let means = inverse_dct::Means::new(quantisation[0]);
+            let mut dc = *prediction;
+            found.values_of(slot, &mut self.samples, |start| {
+                dc = dc.wrapping_add(codes.at(found.window, start));
+                means.sample(dc as i16)
+            });
+            *prediction = dc;
+            found.place(slot, &self.samples, canvas.means(), |place, sample| *place = sample);
+        }
     }
 }
 
-/// The other scales: coefficients up to `LAST` in zigzag order are read, those after it skipped.
+/// The other scales: coefficients up to `LAST` in zigzag order are read.
 struct Blocks<'a, const LAST: u32> {
     outputs: &'a mut [Output<Codes>],
+    /// Where some blocks begin, in the order of the scan.
+    starts: Vec<u32>,
 }
 
-impl<const LAST: u32> BlockReader for Blocks<'_, LAST> {
+impl<const LAST: u32> FoundReader for Blocks<'_, LAST> {
     fn restart(&mut self) {
         self.outputs.iter_mut().for_each(|output| output.prediction = 0);
     }
 
-    #[inline(always)]
-    fn block(&mut self, window: &Window, bits: &mut Bits, place: Place) -> Result<(), Damage> {
-        let output = &mut self.outputs[place.slot];
-        let mut coefficients = [0; 64];
-        let difference = output.codes.dc.difference(window, bits)?;
-        coefficients[0] = output.dc(difference);
-        let position = read_ac(&output.codes.symbols, window, bits, LAST, &output.quantisation, &mut coefficients)?;
-        if position < 64 {
-            bits.refill(window);
-            output.codes.skip.skip(window, bits, position)?;
+    fn read(&mut self, found: &Found) {
+        let window = found.window;
+        for (slot, Output { canvas, quantisation, prediction, codes }) in self.outputs.iter_mut().enumerate() {
+            found.values_of(slot, &mut self.starts, |start| start);
+            found.each(slot, &self.starts, |column, row, start| {
+                let mut bits = Bits::at(window, start);
+                let mut coefficients = [0; 64];
+                let difference = codes.dc.difference(window, &mut bits).unwrap_or_default();
+                *prediction = prediction.wrapping_add(difference);
+                coefficients[0] = i32::from(*prediction as i16) * i32::from(quantisation[0]);
+                read_ac(&codes.symbols, window, &mut bits, LAST, quantisation, &mut coefficients);
+                canvas.put(column, row, &coefficients);
+            });
         }
-        output.canvas.put(place.column, place.row, &coefficients);
-        Ok(())
     }
 }
 
-/// Reads AC coefficients until one after `last` is next; gives its position, 64 at the end of the
-/// block.
+/// Reads AC coefficients until one after `last` is next, or the block ends.
 #[inline(always)]
 fn read_ac(
     symbols: &SymbolTable,
@@ -229,29 +234,25 @@ fn read_ac(
     last: u32,
     quantisation: &Quantisation,
     coefficients: &mut [i32; 64],
-) -> Result<u32, Damage> {
+) {
     let mut position = 1;
     while position <= last {
         bits.refill(window);
-        let (symbol, length) = symbols.symbol(bits)?;
+        let Ok((symbol, length)) = symbols.symbol(bits) else { return };
         let (run, size) = (symbol >> 4, symbol & 15);
         if size == 0 {
             bits.consume(length);
-            match run {
-                0 => return Ok(64),
-                15 => position += 16,
-                _ => return Err(Damage::NoSuchSymbol),
+            if run < 15 {
+                return;
             }
+            position += 16;
             continue;
         }
         let value = bits.signed_after(length, size);
         bits.consume(length + size);
         position += run;
-        let Some(&natural) = NATURAL.get(position as usize) else {
-            return Err(Damage::BlockOverrun);
-        };
+        let Some(&natural) = NATURAL.get(position as usize) else { return };
         coefficients[usize::from(natural & 63)] = value * i32::from(quantisation[position as usize & 63]);
         position += 1;
     }
-    if position > 64 { Err(Damage::BlockOverrun) } else { Ok(position) }
 }

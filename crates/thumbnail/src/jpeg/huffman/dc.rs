@@ -52,6 +52,12 @@ impl DcTable {
 
     #[cold]
     #[inline(never)]
+    fn difference_at(&self, window: &Window, bit: u32) -> i32 {
+        self.difference(window, &mut Bits::at(window, bit)).unwrap_or_default()
+    }
+
+    #[cold]
+    #[inline(never)]
     fn long_difference(&self, window: &Window, mut bits: Bits) -> (Bits, Result<i32, Damage>) {
         let Some((category, length)) = self.canonical.decode(bits.peek(16)) else {
             return (bits, Err(Damage::NoSuchCode));
@@ -61,5 +67,45 @@ impl DcTable {
         bits.consume(length + category);
         bits.refill(window);
         (bits, Ok(value))
+    }
+}
+
+/// DC differences at known places: what follows a difference is of no interest, so that one look-up gives its value.
+pub(in crate::jpeg) struct DcValues {
+    /// The difference that twelve bits begin with; [`UNSHOWN`] where they do not hold all of it.
+    values: Box<[i16; 1 << DcValues::SHOWN]>,
+    table: DcTable,
+}
+
+const UNSHOWN: i16 = i16::MIN;
+
+impl DcValues {
+    const SHOWN: u32 = 12;
+
+    /// `None` if a symbol is no category: above 15.
+    pub(crate) fn new(spec: &HuffmanSpec) -> Option<Self> {
+        let mut values = Box::new([UNSHOWN; 1 << Self::SHOWN]);
+        for code in spec.codes().filter(|code| code.length + u32::from(code.symbol) <= Self::SHOWN) {
+            let size = u32::from(code.symbol);
+            let places = values[code.shown(Self::SHOWN)].chunks_exact_mut(1 << (Self::SHOWN - code.length - size));
+            for (bits, places) in (0_i16..).zip(places) {
+                // EXTEND of T.81 F.2.2.1.
+                let is_negative = size > 0 && bits >> (size - 1) == 0;
+                places.fill(if is_negative { bits - (1 << size) + 1 } else { bits });
+            }
+        }
+        Some(Self { values, table: DcTable::new(spec)? })
+    }
+
+    /// The difference that begins at a bit of the window, where a walk has seen that there is one.
+    #[inline(always)]
+    pub(crate) fn at(&self, window: &Window, bit: u32) -> i32 {
+        let byte = (bit >> 3) as usize;
+        let bytes = window.get(byte..byte + 4).and_then(|bytes| bytes.first_chunk());
+        let ahead = bytes.map_or(0, |bytes| u32::from_be_bytes(*bytes)) << (bit & 7);
+        match self.values[(ahead >> (32 - Self::SHOWN)) as usize] {
+            UNSHOWN => self.table.difference_at(window, bit),
+            value => i32::from(value),
+        }
     }
 }

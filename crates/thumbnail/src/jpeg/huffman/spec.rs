@@ -1,6 +1,7 @@
 //! A Huffman table as a DHT segment specifies it, and its canonical codes.
 
 /// The code lengths and symbols of one table.
+#[derive(PartialEq)]
 pub(in crate::jpeg) struct HuffmanSpec {
     /// How many codes there are of each length 1 to 16 (BITS).
     counts: [u8; 16],
@@ -14,6 +15,14 @@ pub(super) struct Code {
     pub(crate) bits: u32,
     pub(crate) length: u32,
     pub(crate) symbol: u8,
+}
+
+impl Code {
+    /// The values of `bits` bits, no fewer than the code has, that begin with it.
+    pub(super) fn shown(&self, bits: u32) -> std::ops::Range<usize> {
+        let first = (self.bits << (bits - self.length)) as usize;
+        first..first + (1 << (bits - self.length))
+    }
 }
 
 impl HuffmanSpec {

@@ -1,7 +1,7 @@
 //! The coefficients of one component that a scale needs, over all scans.
 
 use crate::jpeg::frame::BlockGrid;
-use crate::jpeg::inverse_dct::{NATURAL, sample_of_dc};
+use crate::jpeg::inverse_dct::{Means, NATURAL};
 use crate::jpeg::planes::Canvas;
 use crate::jpeg::scale::Scale;
 use crate::jpeg::tables::Quantisation;
@@ -15,6 +15,8 @@ pub(super) struct Coefficients {
     kept: usize,
     /// One bit for each of them, in zigzag order.
     kept_positions: u64,
+    dc: Vec<i16>,
+    /// The AC coefficients that are kept, and an unused place where DC would be. Empty at scale 1/8.
     values: Vec<i16>,
     /// For each block the AC coefficients that are nonzero so far, one bit each in zigzag order,
     /// also those not kept: refinement scans depend on them. Empty at scale 1/8.
@@ -34,16 +36,14 @@ impl Coefficients {
             let (row, column) = (natural / 8, natural % 8);
             if row < side && column < side { row * side + column } else { NOT_KEPT }
         });
-        let history = if scale == Scale::Eighth { 0 } else { blocks };
-        let (values, nonzero) = (vec![0; blocks * kept], vec![0; history]);
-        Self { grid, scale, quantisation, kept, kept_positions: scale.coefficients(), values, nonzero, places }
+        let with_ac = if scale == Scale::Eighth { 0 } else { blocks };
+        let (dc, values, nonzero) = (vec![0; blocks], vec![0; with_ac * kept], vec![0; with_ac]);
+        Self { grid, scale, quantisation, kept, kept_positions: scale.coefficients(), dc, values, nonzero, places }
     }
 
-    /// The DC coefficient of a block.
-    #[inline(always)]
-    pub(crate) fn dc(&mut self, column: usize, row: usize) -> Option<&mut i16> {
-        let block = row * self.grid.stored_wide + column;
-        self.values.get_mut(block * self.kept)
+    /// The DC coefficients, and how many there are in a row: one for each block.
+    pub(crate) fn dc(&mut self) -> (&mut [i16], usize) {
+        (&mut self.dc, self.grid.stored_wide)
     }
 
     /// The AC coefficients of a block.
@@ -57,27 +57,33 @@ impl Coefficients {
     /// The samples.
     pub(crate) fn into_canvas(self) -> Canvas {
         let mut canvas = Canvas::new(self.grid, self.scale);
-        let places = self.places.iter().zip(NATURAL).zip(self.quantisation);
+        match self.scale {
+            Scale::Eighth => self.write_means(canvas.means().0),
+            _ => self.write_blocks(&mut canvas),
+        }
+        canvas
+    }
+
+    fn write_means(&self, samples: &mut [u8]) {
+        let means = Means::new(self.quantisation[0]);
+        samples.iter_mut().zip(&self.dc).for_each(|(sample, dc)| *sample = means.sample(*dc));
+    }
+
+    fn write_blocks(&self, canvas: &mut Canvas) {
+        let places = self.places.iter().zip(NATURAL).zip(self.quantisation).skip(1);
         let used: Vec<_> = places
             .filter(|((place, _), _)| **place != NOT_KEPT)
             .map(|((&place, natural), factor)| (usize::from(place), usize::from(natural), i32::from(factor)))
             .collect();
-        for row in 0..self.grid.high {
-            let start = row * self.grid.stored_wide * self.kept;
-            let blocks = self.values[start..].chunks_exact(self.kept).take(self.grid.wide);
-            for (column, block) in blocks.enumerate() {
-                if let &[dc] = block {
-                    canvas.set(column, row, sample_of_dc(i32::from(dc) * i32::from(self.quantisation[0])));
-                    continue;
-                }
-                let mut coefficients = [0; 64];
-                for &(place, natural, factor) in &used {
-                    coefficients[natural] = i32::from(block[place]) * factor;
-                }
-                canvas.put(column, row, &coefficients);
+        let blocks = self.dc.iter().zip(self.values.chunks_exact(self.kept));
+        for (number, (dc, ac)) in blocks.enumerate() {
+            let mut coefficients = [0; 64];
+            coefficients[0] = i32::from(*dc) * i32::from(self.quantisation[0]);
+            for &(place, natural, factor) in &used {
+                coefficients[natural] = i32::from(ac[place]) * factor;
             }
+            canvas.put(number % self.grid.stored_wide, number / self.grid.stored_wide, &coefficients);
         }
-        canvas
     }
 }
 

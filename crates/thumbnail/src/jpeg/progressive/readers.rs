@@ -1,65 +1,68 @@
 //! The four kinds of progressive scan (T.81 G.1.2, G.2).
 
 use super::coefficients::{BlockAc, Coefficients};
-use crate::jpeg::entropy::{Bits, Damage, Window};
-use crate::jpeg::huffman::{DcTable, SymbolTable};
-use crate::jpeg::scan::{BlockReader, Place};
+use crate::jpeg::entropy::{Bits, Damage, EntropyReader, Window};
+use crate::jpeg::found::{Finder, Found, FoundReader};
+use crate::jpeg::huffman::{DcValues, SymbolTable};
+use crate::jpeg::walk::BlockReader;
 
 /// A first scan of DC coefficients.
 pub(super) struct DcFirst<'a> {
-    /// Each component with its table and its prediction.
-    pub(crate) outputs: &'a mut [(Coefficients, DcTable, i32)],
+    /// Each component with its values and its prediction.
+    pub(crate) outputs: &'a mut [(Coefficients, DcValues, i32)],
     /// Bits left out.
     pub(crate) low: u8,
+    /// Of some blocks, in the order of the scan.
+    pub(crate) values: Vec<i16>,
 }
 
-impl BlockReader for DcFirst<'_> {
+impl FoundReader for DcFirst<'_> {
     fn restart(&mut self) {
         self.outputs.iter_mut().for_each(|(_, _, prediction)| *prediction = 0);
     }
 
-    #[inline(always)]
-    fn block(&mut self, window: &Window, bits: &mut Bits, place: Place) -> Result<(), Damage> {
-        let (coefficients, codes, prediction) = &mut self.outputs[place.slot];
-        let difference = codes.difference(window, bits)?;
-        *prediction = prediction.wrapping_add(difference);
-        if let Some(dc) = coefficients.dc(place.column, place.row) {
-            *dc = (*prediction as i16) << self.low;
+    fn read(&mut self, found: &Found) {
+        for (slot, (coefficients, codes, prediction)) in self.outputs.iter_mut().enumerate() {
+            let mut dc = *prediction;
+            found.values_of(slot, &mut self.values, |start| {
+                dc = dc.wrapping_add(codes.at(found.window, start));
+                (dc as i16) << self.low
+            });
+            *prediction = dc;
+            found.place(slot, &self.values, coefficients.dc(), |place, value| *place = value);
         }
-        Ok(())
     }
 }
 
 /// A refinement scan of DC coefficients: one bit a block.
 pub(super) struct DcRefinement<'a> {
     pub(crate) outputs: &'a mut [Coefficients],
-    /// The value of the bit.
-    pub(crate) bit: i16,
+    /// Bits left out.
+    pub(crate) low: u8,
+    /// Of some blocks, in the order of the scan.
+    pub(crate) values: Vec<i16>,
 }
 
-impl BlockReader for DcRefinement<'_> {
-    fn restart(&mut self) {}
-
-    #[inline(always)]
-    fn block(&mut self, window: &Window, bits: &mut Bits, place: Place) -> Result<(), Damage> {
-        bits.refill(window);
-        let set = bits.take(1) as i16;
-        if let Some(dc) = self.outputs[place.slot].dc(place.column, place.row) {
-            *dc |= self.bit * set;
+impl FoundReader for DcRefinement<'_> {
+    fn read(&mut self, found: &Found) {
+        for (slot, coefficients) in self.outputs.iter_mut().enumerate() {
+            found.values_of(slot, &mut self.values, |bit| {
+                let byte = found.window.get((bit / 8) as usize).copied().unwrap_or_default();
+                i16::from(byte >> (7 - bit % 8) & 1) << self.low
+            });
+            found.place(slot, &self.values, coefficients.dc(), |place, value| *place |= value);
         }
-        Ok(())
     }
+}
 
-    /// An MCU's ten bits at most come with one refill.
-    #[inline(always)]
-    fn mcu(&mut self, window: &Window, bits: &mut Bits, places: impl Iterator<Item = Place>) -> Result<(), Damage> {
-        bits.refill(window);
-        for place in places {
-            let set = bits.take(1) as i16;
-            if let Some(dc) = self.outputs[place.slot].dc(place.column, place.row) {
-                *dc |= self.bit * set;
-            }
-        }
+/// Each block is a single bit: where it begins is no question.
+pub(super) struct SingleBits;
+
+impl Finder for SingleBits {
+    const WINDOW: usize = 4096;
+
+    fn find(&mut self, reader: &EntropyReader, bit: u32, starts: &mut Vec<u32>) -> Result<(), Damage> {
+        starts.extend(bit..=reader.filled().0 as u32 * 8);
         Ok(())
     }
 }
@@ -81,12 +84,12 @@ impl BlockReader for AcFirst<'_> {
     }
 
     #[inline(always)]
-    fn block(&mut self, window: &Window, bits: &mut Bits, place: Place) -> Result<(), Damage> {
+    fn block(&mut self, window: &Window, bits: &mut Bits, (column, row): (usize, usize)) -> Result<(), Damage> {
         if self.end_of_band_run > 0 {
             self.end_of_band_run -= 1;
             return Ok(());
         }
-        let Some(mut block) = self.output.ac(place.column, place.row) else {
+        let Some(mut block) = self.output.ac(column, row) else {
             return Ok(());
         };
         let (mut position, last) = self.band;
@@ -133,8 +136,8 @@ impl BlockReader for AcRefinement<'_> {
     }
 
     #[inline(always)]
-    fn block(&mut self, window: &Window, bits: &mut Bits, place: Place) -> Result<(), Damage> {
-        let Some(mut block) = self.output.ac(place.column, place.row) else {
+    fn block(&mut self, window: &Window, bits: &mut Bits, (column, row): (usize, usize)) -> Result<(), Damage> {
+        let Some(mut block) = self.output.ac(column, row) else {
             return Ok(());
         };
         let (mut position, last) = self.band;
