@@ -5,6 +5,7 @@
 //! the same router as on a plain server.
 
 mod batch;
+mod init_error;
 mod request;
 mod response;
 
@@ -27,6 +28,7 @@ use crate::config::Config;
 use crate::http::{self, Router, Web};
 use crate::s3_event;
 use batch::Message;
+pub use init_error::tell_init_error;
 use response::Answer;
 
 /// What is kept of an invocation's time for undoing what is half-done, and for the answer itself.
@@ -163,6 +165,33 @@ fn unknown() -> Error {
 
 /// The context gives milliseconds since 1970; our timers have a clock of their own.
 fn deadline_of(milliseconds: u64) -> Instant {
-    let at = SystemTime::UNIX_EPOCH + Duration::from_millis(milliseconds);
-    Instant::now() + at.duration_since(SystemTime::now()).unwrap_or_default().min(LONGEST)
+    Instant::now() + time_left(Duration::from_millis(milliseconds), SystemTime::now())
+}
+
+fn time_left(given: Duration, now: SystemTime) -> Duration {
+    // `cargo lambda watch` tells how long there is, not until when.
+    if given <= LONGEST {
+        return given;
+    }
+    (SystemTime::UNIX_EPOCH + given).duration_since(now).unwrap_or_default().min(LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_that_is_left_is_read() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let table = [
+            (1_800_000_030_000, 30, "half a minute"),
+            (1_799_999_999_000, 0, "over"),
+            (1_900_000_000_000, 900, "longer than there can be"),
+            (u64::MAX, 900, "nonsense"),
+            (600_000, 600, "as cargo-lambda tells it"),
+        ];
+        for (milliseconds, expected, reason) in table {
+            assert_eq!(time_left(Duration::from_millis(milliseconds), now).as_secs(), expected, "{reason}");
+        }
+    }
 }

@@ -40,9 +40,7 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
-    start_log(&settings)?;
-    let config = Config::new(settings)?;
-    let app = Arc::new(App::new(&config, open_store(&config).await?));
+    let (config, app) = open_app(settings).await?;
     let listener =
         TcpListener::bind(config.listen).await.map_err(|error| format!("LISTEN={}: {error}", config.listen))?;
     let listening = listener.local_addr()?;
@@ -59,14 +57,28 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-#[tokio::main]
+// A function of 256 MB has a fraction of a core, and one event at a time: threads would only wake each other. Decodes
+// have threads of their own.
+#[tokio::main(flavor = "current_thread")]
 async fn serve_lambda(settings: Settings) -> Result<(), Box<dyn Error>> {
-    start_log(&settings)?;
-    let config = Config::new(settings)?;
-    let app = Arc::new(App::new(&config, open_store(&config).await?));
+    let api = settings.aws_lambda_runtime_api.clone().unwrap_or_default();
+    let (config, app) = match open_app(settings).await {
+        Ok(opened) => opened,
+        Err(error) => {
+            lambda::tell_init_error(&api, &*error);
+            return Err(error);
+        }
+    };
     // Before the first event the time costs nothing; but a store that hangs must not end the function.
     let _ = timeout(WARM_UP, app.warm_up()).await;
     lambda::serve(config, app).await.map_err(|error| -> Box<dyn Error> { error })
+}
+
+async fn open_app(settings: Settings) -> Result<(Config, Arc<App>), Box<dyn Error>> {
+    start_log(&settings)?;
+    let config = Config::new(settings)?;
+    let app = Arc::new(App::new(&config, open_store(&config).await?));
+    Ok((config, app))
 }
 
 fn start_log(settings: &Settings) -> Result<(), Box<dyn Error>> {

@@ -19,7 +19,7 @@ use super::memory::Room;
 use super::upload::{decode, hex, milliseconds};
 use super::{App, Error};
 use crate::key::OriginalKey;
-use crate::store::{self, Bucket, Condition, Metadata, Object, Stat, cache_control};
+use crate::store::{self, Bucket, Condition, Download, Metadata, Object, Stat, cache_control};
 
 /// How often a key may change while we work on it.
 const TRIES: u32 = 8;
@@ -69,24 +69,38 @@ pub async fn mark_rejected(app: &App, key: &str, version_id: Option<&str>, code:
 
 /// One look at the key, and what follows from it; none where it changed meanwhile.
 async fn attempt(app: &Arc<App>, key: &OriginalKey) -> Result<Option<Outcome>, Error> {
-    let thumbnail_key = key.thumbnail();
-    let (original, thumbnail) = tokio::join!(
-        app.store.head(Bucket::Uploads, key.as_str()),
-        app.store.head(Bucket::Thumbnails, &thumbnail_key),
-    );
-    let Some(original) = found(original)? else { return Ok(Some(Outcome::Gone)) };
-    let thumbnail = found(thumbnail)?;
-    if thumbnail.as_ref().is_some_and(|thumbnail| is_made_of(thumbnail, &original)) {
-        return Ok(Some(Outcome::Current));
+    let thumbnail = found(app.store.head(Bucket::Thumbnails, &key.thumbnail()).await)?;
+    // Of a file without a thumbnail more is wanted than its head: the one question can be saved.
+    if let Some(thumbnail) = &thumbnail {
+        match found(app.store.head(Bucket::Uploads, key.as_str()).await)? {
+            None => return Ok(Some(Outcome::Gone)),
+            Some(original) if is_made_of(thumbnail, &original) => return Ok(Some(Outcome::Current)),
+            Some(_) => {}
+        }
     }
-    if original.bytes > app.max_stored_bytes {
-        let error = Error::TooManyBytes { limit: app.max_stored_bytes, actual: original.bytes };
-        return Ok(Some(Outcome::Rejected { version_id: original.version_id, error }));
+    let Some(download) = found(app.store.get(Bucket::Uploads, key.as_str(), None).await)? else {
+        return Ok(Some(Outcome::Gone));
+    };
+    let (limit, actual) = (app.max_stored_bytes, download.stat.bytes);
+    if actual > limit {
+        let error = Error::TooManyBytes { limit, actual };
+        return Ok(Some(Outcome::Rejected { version_id: download.stat.version_id, error }));
     }
-    let Some(source) = Source::read(app, key, original).await? else { return Ok(None) };
+    let source = Source::read(app, download).await?;
     if thumbnail.as_ref().is_some_and(|thumbnail| thumbnail.metadata.source_sha256.as_ref() == Some(&source.sha256)) {
         return Ok(Some(Outcome::Current));
     }
+    let condition = thumbnail.map_or(Condition::IfAbsent, |thumbnail| Condition::IfRevision(thumbnail.revision));
+    make(app, key, source, &condition).await
+}
+
+/// Decodes the original and writes its thumbnail.
+async fn make(
+    app: &Arc<App>,
+    key: &OriginalKey,
+    source: Source,
+    condition: &Condition,
+) -> Result<Option<Outcome>, Error> {
     let begun = Instant::now();
     let made = match decode(app, source.bytes.clone()).await {
         Ok(made) => made,
@@ -95,10 +109,9 @@ async fn attempt(app: &Arc<App>, key: &OriginalKey) -> Result<Option<Outcome>, E
         }
         Err(error) => return Err(error),
     };
-    let condition = thumbnail.map_or(Condition::IfAbsent, |thumbnail| Condition::IfRevision(thumbnail.revision));
     let decode_ms = milliseconds(begun.elapsed());
     let begun = Instant::now();
-    let outcome = put(app, key, &source, &made, &condition).await?;
+    let outcome = put(app, key, &source, &made, condition).await?;
     if matches!(outcome, Some(Outcome::Created)) {
         log(key, &source, &made, decode_ms, milliseconds(begun.elapsed()));
     }
@@ -114,26 +127,21 @@ struct Source {
 }
 
 impl Source {
-    /// None where the original is another one than was looked at.
-    async fn read(app: &App, key: &OriginalKey, expected: Stat) -> Result<Option<Self>, Error> {
-        let room = app.room_for(expected.bytes).await?;
-        let download = match app.store.get(Bucket::Uploads, key.as_str(), None).await {
-            Err(store::Error::NotFound) => return Ok(None),
-            download => download?,
-        };
-        if download.stat.revision != expected.revision || download.stat.bytes != expected.bytes {
-            return Ok(None);
-        }
-        let mut bytes = Vec::with_capacity(usize::try_from(expected.bytes).unwrap_or(0));
+    async fn read(app: &App, download: Download) -> Result<Self, Error> {
+        let Download { stat, mut body, .. } = download;
+        let room = app.room_for(stat.bytes).await?;
+        let mut bytes = Vec::with_capacity(usize::try_from(stat.bytes).unwrap_or(0));
         let mut hash = Sha256::new();
-        let mut body = download.body;
         while let Some(chunk) = body.next().await {
             let chunk = chunk.map_err(|error| store::Error::Unavailable(error.into()))?;
+            if bytes.len() + chunk.len() > bytes.capacity() {
+                return Err(Error::Store(store::Error::Unavailable("more bytes than were announced".into())));
+            }
             hash.update(&chunk);
             bytes.extend_from_slice(&chunk);
         }
         let sha256 = hex(&hash.finalize());
-        Ok(Some(Self { stat: download.stat, bytes: bytes.into(), sha256, _room: room }))
+        Ok(Self { stat, bytes: bytes.into(), sha256, _room: room })
     }
 }
 
@@ -183,9 +191,10 @@ fn is_made_of(thumbnail: &Stat, original: &Stat) -> bool {
         || same(&thumbnail.metadata.source_sha256, &original.metadata.sha256)
 }
 
-fn found(stat: Result<Stat, store::Error>) -> Result<Option<Stat>, Error> {
-    match stat {
-        Ok(stat) => Ok(Some(stat)),
+/// What is there, or nothing; being absent is no failure.
+fn found<T>(there: Result<T, store::Error>) -> Result<Option<T>, Error> {
+    match there {
+        Ok(there) => Ok(Some(there)),
         Err(store::Error::NotFound) => Ok(None),
         Err(error) => Err(error.into()),
     }

@@ -147,10 +147,15 @@ fn of_alb(event: AlbTargetGroupRequest) -> Request {
         public_url: String::new(),
         method: event.http_method,
         path: encoded(&event.path.unwrap_or_default(), NEVER_IN_A_PATH),
-        query: query.to_query_string(),
+        query: as_sent(query.iter()),
         body: body_of(event.body, event.is_base64_encoded, &headers),
         headers,
     }
+}
+
+/// Load balancers leave names and values encoded; API Gateway decodes them.
+fn as_sent<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    pairs.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
 }
 
 fn is_function_url(domain: &str) -> bool {
@@ -227,6 +232,14 @@ mod tests {
         .to_string()
     }
 
+    fn alb(field: &str, value: &serde_json::Value) -> String {
+        serde_json::json!({
+            "httpMethod": "GET", "path": "/uploads", "headers": {}, field: {"a": value},
+            "requestContext": {"elb": {"targetGroupArn": "arn"}},
+        })
+        .to_string()
+    }
+
     #[test]
     fn paths_are_what_the_client_sent() {
         let api = "x.execute-api.eu-west-1.amazonaws.com";
@@ -280,6 +293,18 @@ mod tests {
                 "https://pictures.example.com",
                 "/uploads?a=b+c",
                 "REST behind a domain of one's own",
+            ),
+            (
+                alb("queryStringParameters", &"b%20c%2F".into()),
+                "",
+                "/uploads?a=b%20c%2F",
+                "left alone by a load balancer",
+            ),
+            (
+                alb("multiValueQueryStringParameters", &serde_json::json!(["b%20c", "d"])),
+                "",
+                "/uploads?a=b%20c&a=d",
+                "the same with several values",
             ),
         ];
         for (event, public_url, target, reason) in table {

@@ -211,20 +211,24 @@ fn the_time_of_an_invocation_is_kept() {
     let function = rig.function();
     let time = Duration::from_secs(6);
     rig.put("a.jpg", &jpeg(30, 20));
-    rig.proxy.fail("PUT", &rig.thumbnails, Fault::Hang, usize::MAX);
+    rig.put("b.jpg", &jpeg(30, 20));
+    rig.proxy.fail("PUT", &format!("{}/a-thumbnail", rig.thumbnails), Fault::Hang, usize::MAX);
     let begun = Instant::now();
-    let message = messages(&[("1".to_owned(), rig.event(&["a.jpg"]).to_string())]).to_string();
-    let outcome = function.invoke_raw(message.into_bytes(), time).unwrap();
-    assert_eq!(failures(&outcome), ["1"]);
+    let both =
+        [("1".to_owned(), rig.event(&["a.jpg"]).to_string()), ("2".to_owned(), rig.event(&["b.jpg"]).to_string())];
+    let outcome = function.invoke_raw(messages(&both).to_string().into_bytes(), time).unwrap();
+    assert_eq!(failures(&outcome), ["1"], "and the other is done");
+    assert_eq!(rig.keys_of_thumbnails(), "b-thumbnail.jpg");
     assert!(begun.elapsed() < time, "{:?}", begun.elapsed());
 
-    let request = Request { method: "PUT", target: "/uploads/b.jpg".into(), headers: vec![], body: jpeg(30, 20) };
+    rig.proxy.fail("PUT", &rig.thumbnails, Fault::Hang, usize::MAX);
+    let request = Request { method: "PUT", target: "/uploads/c.jpg".into(), headers: vec![], body: jpeg(30, 20) };
     let begun = Instant::now();
     let event = Gateway::HttpApi.event(&request).to_string().into_bytes();
     let answer = Gateway::HttpApi.answer(&function.invoke_raw(event, time).unwrap());
     assert_eq!(answer.outcome(), "504 storage-timeout");
     assert!(begun.elapsed() < time, "{:?}", begun.elapsed());
-    assert_eq!(rig.keys(), "uploads/a.jpg", "nothing is left of the upload");
+    assert_eq!(rig.keys(), "thumbnails/b-thumbnail.jpg uploads/a.jpg uploads/b.jpg", "nothing is left of the upload");
 }
 
 #[test]

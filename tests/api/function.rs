@@ -29,6 +29,9 @@ const MOST_BYTES: usize = 6 * 1024 * 1024;
 /// The function's time, as in the template.
 pub const TIME: Duration = Duration::from_secs(30);
 
+/// The number of no event.
+const INIT: u64 = 0;
+
 /// What came of an event: the answer, or the error that the function reported.
 pub type Outcome = Result<Value, Value>;
 
@@ -99,6 +102,14 @@ impl Function {
         }
     }
 
+    /// Why it can't start.
+    pub fn init_error(&self) -> Value {
+        match self.outcomes.recv_timeout(TIME) {
+            Ok((INIT, Err(error))) => error,
+            other => panic!("the function started: {other:?}"),
+        }
+    }
+
     /// The first log line that holds this text; waits for it.
     pub fn logged(&self, text: &str) -> Value {
         wait_for(&format!("a log line with {text:?}"), || self.all_logged(text).into_iter().next())
@@ -130,6 +141,7 @@ fn serve(runtime: &Runtime, api: Arc<Api>) -> String {
         .route("/2018-06-01/runtime/invocation/next", get(next))
         .route("/2018-06-01/runtime/invocation/{number}/response", post(response))
         .route("/2018-06-01/runtime/invocation/{number}/error", post(error))
+        .route("/2018-06-01/runtime/init/error", post(init_error))
         .with_state(api);
     runtime.spawn(async move {
         let listener = tokio::net::TcpListener::from_std(listener).unwrap();
@@ -161,5 +173,11 @@ async fn response(State(api): State<Arc<Api>>, Path(number): Path<u64>, body: Bo
 async fn error(State(api): State<Arc<Api>>, Path(number): Path<u64>, json: Bytes) -> StatusCode {
     let error = serde_json::from_slice(&json).unwrap();
     api.outcomes.lock().unwrap().send((number, Err(error))).unwrap();
+    StatusCode::ACCEPTED
+}
+
+async fn init_error(State(api): State<Arc<Api>>, json: Bytes) -> StatusCode {
+    let error = serde_json::from_slice(&json).unwrap();
+    api.outcomes.lock().unwrap().send((INIT, Err(error))).unwrap();
     StatusCode::ACCEPTED
 }

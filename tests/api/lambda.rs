@@ -1,107 +1,29 @@
 //! The service as a Lambda function: the same answers behind every gateway, and nothing that ends it.
 
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
-use super::client::{Answer, BOUNDARY, form};
+use super::client::{Answer, form};
 use super::function::{Function, TIME};
 use super::gateways::{Gateway, Request};
-use super::pictures::{cut, jpeg, jpeg_of, png, png_claiming};
+use super::pictures::{jpeg, jpeg_of, png};
+use super::requests::{VARIABLES, request, requests, upload};
 use super::server::Server;
 
 const LOCAL: [(&str, &str); 2] = [("STORE", "local"), ("LOG_FORMAT", "json")];
 
-fn request(method: &'static str, target: &str, headers: &[(&'static str, &str)], body: &[u8]) -> Request {
-    let headers = headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-    Request { method, target: target.into(), headers, body: body.into() }
-}
-
-fn upload(files: &[(&str, &[u8])]) -> Request {
-    let form_type = format!("multipart/form-data; boundary={BOUNDARY}");
-    request("POST", "/uploads", &[("Content-Type", &form_type)], &form(files))
-}
-
-/// Every route, and every kind of outcome. They run in this order, on a store that is empty at first.
-fn requests() -> Vec<(Request, &'static str)> {
-    let picture = jpeg(300, 200);
-    let form_type = format!("multipart/form-data; boundary={BOUNDARY}");
-    let as_browser = [("Content-Type", form_type.as_str()), ("Accept", "text/html,*/*;q=0.8")];
-    let presigned = |json: Value| {
-        request("POST", "/uploads/presigned", &[("Content-Type", "application/json")], json.to_string().as_bytes())
-    };
-    vec![
-        (upload(&[("image1.jpg", &picture)]), "201"),
-        (upload(&[("image2.png", &png(160, 320))]), "201"),
-        (upload(&[("größe 1.jpg", &picture)]), "201"),
-        (upload(&[("a.jpg", &picture), ("file.txt", b"text"), ("b.png", &png(20, 10))]), "207"),
-        (request("POST", "/uploads", &as_browser, &form(&[("c.jpg", &picture)])), "303"),
-        (request("PUT", "/uploads/x/y%20z.JPG", &[("Content-Type", "image/jpeg")], &picture), "201"),
-        (request("PUT", "/uploads/x/y%20z.JPG", &[("If-None-Match", "*")], &picture), "412 already-exists"),
-        (request("GET", "/thumbnails/image1-thumbnail.jpg", &[], b""), "200"),
-        (request("HEAD", "/thumbnails/image1-thumbnail.jpg", &[], b""), "200"),
-        (request("GET", "/thumbnails/gr%C3%B6%C3%9Fe-1-thumbnail.jpg", &[], b""), "200"),
-        (request("GET", "/thumbnails/image1-thumbnail.jpg", &[("If-None-Match", "*")], b""), "304"),
-        (request("GET", "/uploads/image2.png", &[], b""), "200"),
-        (request("GET", "/uploads/image1.jpg", &[("Range", "bytes=0-9")], b""), "206"),
-        (request("GET", "/uploads/image1.jpg", &[("Range", "bytes=9999999-")], b""), "416 range-not-satisfiable"),
-        (request("GET", "/result/c.jpg", &[], b""), "200"),
-        (request("GET", "/thumbnails/none-thumbnail.jpg", &[], b""), "404 not-found"),
-        (request("GET", "/nothing", &[], b""), "404 not-found"),
-        (request("DELETE", "/uploads/image1.jpg", &[], b""), "405 method-not-allowed"),
-        (request("GET", "/health", &[], b""), "200"),
-        (request("GET", "/ready", &[], b""), "200"),
-        (request("GET", "/openapi.yaml", &[], b""), "200"),
-        (request("GET", "/problems", &[], b""), "200"),
-        (request("GET", "/", &[], b""), "200"),
-        (request("GET", "/static/upload.js", &[], b""), "200"),
-        (request("GET", "/?a=b%20c&d", &[], b""), "200"),
-        (upload(&[("file.txt", b"text")]), "415 unsupported-extension"),
-        (upload(&[("text.jpg", b"text")]), "415 unsupported-content"),
-        (upload(&[("cut.jpg", &cut(&picture, 50))]), "422 corrupt-image"),
-        (upload(&[("large.png", &png_claiming(60_000, 60_000))]), "422 image-too-large"),
-        (upload(&[(".jpg", &picture)]), "400 invalid-filename"),
-        (upload(&[]), "400 missing-file"),
-        (request("POST", "/uploads", &[("Content-Type", &form_type)], b"--nonsense"), "400 malformed-multipart"),
-        (request("POST", "/uploads", &[("Content-Type", "text/plain")], b"text"), "415 not-multipart"),
-        (
-            request("POST", "/uploads", &[("Content-Type", &form_type), ("Origin", "https://evil.example")], b"x"),
-            "403 forbidden-origin",
-        ),
-        (
-            request(
-                "OPTIONS",
-                "/uploads",
-                &[("Origin", "https://www.example.com"), ("Access-Control-Request-Method", "POST")],
-                b"",
-            ),
-            "200",
-        ),
-        (request("GET", "/health", &[("Origin", "https://www.example.com")], b""), "200"),
-        (presigned(json!({"filename": "p.jpg", "content_type": "image/jpeg", "bytes": 5})), "201"),
-        (
-            presigned(json!({"filename": "p.gif", "content_type": "image/jpeg", "bytes": 5})),
-            "415 unsupported-extension",
-        ),
-        (presigned(json!({"filename": "p.jpg", "content_type": "image/gif", "bytes": 5})), "415 unsupported-content"),
-        (
-            presigned(json!({"filename": "p.jpg", "content_type": "image/jpeg", "bytes": 99_999_999})),
-            "413 payload-too-large",
-        ),
-        (presigned(json!({"filename": "p.jpg"})), "400 invalid-request"),
-        (request("PUT", "/uploads/big.jpg", &[], &jpeg_of(4_400_000)), "201"),
-    ]
-}
-
 #[test]
 fn every_gateway_gives_the_answers_of_the_plain_server() {
-    let variables = [("CORS_ORIGINS", "https://www.example.com"), ("MAX_DIRECT_BYTES", "4500000"), ("MAX_FILES", "5")];
-    let server = Server::start_with(&variables);
+    let server = Server::start_with(&VARIABLES);
     let expected: Vec<_> = requests().iter().map(|(request, _)| plain(&server, request)).collect();
     let url = format!("http://{}", server.address);
     for ((request, outcome), answer) in requests().iter().zip(&expected) {
         assert_eq!(answer.outcome(), *outcome, "{} {}: {}", request.method, request.target, answer.text());
     }
     for gateway in Gateway::ALL {
-        let function = Function::start(&[&LOCAL[..], &variables].concat());
+        let function = Function::start(&[&LOCAL[..], &VARIABLES].concat());
         for ((request, _), expected) in requests().iter().zip(&expected) {
             let answer = gateway.send(&function, request);
             let told = normal(&answer, gateway.public_url(), request);
@@ -151,7 +73,8 @@ fn normal(answer: &Answer, public_url: &str, request: &Request) -> String {
     let body = match answer.header("content-type") {
         json if json.ends_with("json") => without_ids(answer.json(), public_url).to_string(),
         html if html.starts_with("text/html") => {
-            answer.text().replace(public_url, "").replace(&format!("\"{base_path}/"), "\"/")
+            let text = answer.text().replace(answer.header("x-request-id"), "");
+            text.replace(public_url, "").replace(&format!("\"{base_path}/"), "\"/")
         }
         _ => format!("{} bytes, {:?}", answer.body.len(), answer.body.iter().map(|byte| u64::from(*byte)).sum::<u64>()),
     };
@@ -311,8 +234,36 @@ fn a_body_that_went_through_text_is_told_from_a_damaged_picture() {
 
 #[test]
 fn a_function_is_not_open_to_all_unless_it_is_said() {
+    let function = Function::start(&[&LOCAL[..], &[("ALLOW_ANONYMOUS", "false")]].concat());
+    let error = function.init_error();
+    assert!(error["errorMessage"].as_str().unwrap().contains("ALLOW_ANONYMOUS=true"), "{error}");
+}
+
+#[test]
+fn a_start_that_fails_ends_also_where_nobody_can_be_told() {
     let folder = tempfile::tempdir().unwrap();
     let output = super::server::command(folder.path(), &[("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9")]).output().unwrap();
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("ALLOW_ANONYMOUS=true"), "{output:?}");
+}
+
+/// Before its first event a function asks the buckets, to find the connection open. That must neither end nor hold it up.
+#[test]
+fn a_store_that_is_away_does_not_keep_a_function_from_its_start() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for (address, reason) in [(silent.local_addr().unwrap(), "hangs"), (gone, "refuses connections")] {
+        let endpoint = format!("http://{address}");
+        let begun = Instant::now();
+        let function = Function::start(&[
+            ("AWS_ENDPOINT_URL", endpoint.as_str()),
+            ("AWS_ACCESS_KEY_ID", "key"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_REGION", "us-east-1"),
+            ("S3_FORCE_PATH_STYLE", "true"),
+        ]);
+        let answer = Gateway::HttpApi.send(&function, &request("GET", "/limits", &[], b""));
+        assert_eq!(answer.outcome(), "200", "{reason}");
+        assert!(begun.elapsed() < Duration::from_secs(3), "{reason}: {:?}", begun.elapsed());
+    }
 }

@@ -1,9 +1,11 @@
 //! Links that take a file straight into the store.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 
 use serde_json::{Value, json};
+use time::format_description::well_known::Rfc3339;
+use time::{Duration, OffsetDateTime};
 
 use super::client::{Answer, parse};
 use super::function::Function;
@@ -82,6 +84,16 @@ fn on_s3_a_link_takes_this_file_and_no_other() {
         let function = Function::start(&borrowed(&rig.variables));
         let picture = jpeg_of(5_000_000);
         let link = rig.server.presigned("a.jpg", "image/jpeg", picture.len());
+        let (headers, signed) = match layout {
+            "name" => (json!({"Content-Type": "image/jpeg"}), "content-length;content-type;host"),
+            _ => (
+                json!({"Content-Type": "image/jpeg", "If-None-Match": "*"}),
+                "content-length;content-type;host;if-none-match",
+            ),
+        };
+        assert_eq!(link["headers"], headers, "not what browsers set by themselves");
+        let signed = signed.replace(';', "%3B");
+        assert!(link["url"].as_str().unwrap().contains(&format!("X-Amz-SignedHeaders={signed}&")), "{link}");
         let thumbnail = format!("/thumbnails/{}", link["thumbnail_key"].as_str().unwrap());
         assert_eq!(rig.server.get(&thumbnail).outcome(), "404 not-found");
         assert_eq!(follow(&link, &picture[1..], &[]).status, 403, "another size");
@@ -95,4 +107,34 @@ fn on_s3_a_link_takes_this_file_and_no_other() {
         let again = follow(&link, &picture, &[]).status;
         assert_eq!(again, if layout == "unique" { 412 } else { 200 }, "{layout}");
     }
+}
+
+/// Credentials that end in five minutes, from where containers get theirs. A link that says more would be a lie.
+#[test]
+fn a_link_on_s3_ends_with_the_credentials_that_signed_it() {
+    let provider = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/credentials", provider.local_addr().unwrap());
+    let end = OffsetDateTime::now_utc().replace_nanosecond(0).unwrap() + Duration::minutes(5);
+    let end = end.format(&Rfc3339).unwrap();
+    let credentials =
+        json!({"AccessKeyId": "key", "SecretAccessKey": "secret", "Token": "token", "Expiration": end}).to_string();
+    std::thread::spawn(move || {
+        for stream in provider.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", credentials.len());
+            let _ = stream.write_all(&[head.as_bytes(), credentials.as_bytes()].concat());
+        }
+    });
+    let server = Server::start_with(&[
+        ("STORE", "s3"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &url),
+    ]);
+    let link = server.presigned("a.jpg", "image/jpeg", 5);
+    assert_eq!(link["expires_at"], end);
+    let link = link["url"].as_str().unwrap();
+    let seconds = link.split("X-Amz-Expires=").nth(1).and_then(|rest| rest.split('&').next()?.parse::<u32>().ok());
+    assert!(seconds.is_some_and(|seconds| (240..=300).contains(&seconds)), "{link}");
 }

@@ -31,7 +31,7 @@ stack: Stack
 def the_three_commands_of_readme_deploy_it() -> None:
     global stack
     build, package, deploy = commands_of_readme("Deploy")
-    contains(build, "cargo lambda build --release", "the first command")
+    contains(build, "cargo lambda build --profile dist", "the first command")
     print("   in place of `cargo lambda build`: the release binary, as target/lambda/thumbgate/bootstrap", flush=True)
     contains(deploy, "Access=", "the choice in the third command")
     cloud.sh(package)
