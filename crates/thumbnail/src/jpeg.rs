@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! source ─▶ segments ─▶ header (frame, colour model, EXIF, ICC)
-//!                  └──▶ scans: entropy (bits) + huffman ─▶ sequential ─────────────▶ planes ─▶ resample
-//!                                                       └▶ progressive ─▶ inverse_dct ─▲
+//!                  └──▶ scans: entropy (bits) ─▶ lockstep (where blocks begin) ─▶ sequential, progressive ─▶ inverse_dct
+//!                                                                                  planes ─▶ sharpen ─▶ resample
 //! ```
 //!
 //! Baseline, extended sequential (8 bits) and progressive Huffman-coded pictures of 1, 3 or 4 components. The reader

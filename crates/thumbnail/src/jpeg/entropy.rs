@@ -12,8 +12,9 @@ const SMALL_WINDOW: usize = 16 * 1024;
 /// value are 2,480 bytes; look-ahead adds up to 16.
 const MARGIN: usize = 2560;
 
-/// The memory a reader and the tables of a scan take at most, in bytes, rounded up.
-pub(super) const WORKING_MEMORY: u64 = 384 * 1024;
+/// The memory a reader and the tables of a scan take at most, in bytes, rounded up: 300 KiB, and 128 KiB for each of four
+/// AC tables whose codes are all long.
+pub(super) const WORKING_MEMORY: u64 = 1024 * 1024;
 
 /// Unstuffed entropy-coded data.
 pub(super) type Window = [u8];

@@ -57,9 +57,9 @@ impl Header<'_> {
         let samples = (scale.block_side() * scale.block_side()) as u64;
         let per_block = match (self.process, scale) {
             (Process::Baseline | Process::ExtendedSequential, _) => samples,
-            // Coefficients of two bytes each; AC history of eight bytes a block.
+            // Coefficients of two bytes each, DC apart; AC history of eight bytes a block.
             (Process::Progressive, Scale::Eighth) => 2 + samples,
-            (Process::Progressive, _) => 2 * samples + 8 + samples,
+            (Process::Progressive, _) => 2 + 2 * samples + 8 + samples,
         };
         let blocks: u64 = self.components.iter().map(|component| self.frame.grid(component).stored()).sum();
         blocks * per_block + entropy::WORKING_MEMORY

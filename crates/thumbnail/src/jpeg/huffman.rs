@@ -7,5 +7,5 @@ mod symbol;
 
 pub(super) use dc::{DcTable, DcValues};
 pub(super) use spec::HuffmanSpec;
-pub(super) use stride::{BlockCodes, StrideTable, stride_tables};
+pub(super) use stride::{BlockCodes, StrideTable};
 pub(super) use symbol::SymbolTable;

@@ -59,13 +59,12 @@ impl Canvas {
         (&mut self.samples, self.stride)
     }
 
-    /// Writes a block of coefficients, dequantised and in natural order, as samples.
+    /// Writes a block of coefficients, dequantised and in natural order, as samples, at a scale other than 1/8.
     #[inline]
     pub(crate) fn put(&mut self, column: usize, row: usize, coefficients: &[i32; 64]) {
         let start = row * self.side * self.stride + column * self.side;
         let target = self.samples.get_mut(start..).unwrap_or_default();
         match self.side {
-            1 => target[0] = inverse_dct::sample_of_dc(coefficients[0]),
             2 => inverse_dct::to_2x2(coefficients, target, self.stride),
             4 => inverse_dct::to_4x4(coefficients, target, self.stride),
             _ => inverse_dct::to_8x8(coefficients, target, self.stride),

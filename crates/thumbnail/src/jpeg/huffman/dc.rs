@@ -27,8 +27,7 @@ impl DcTable {
             // entry takes from the bits at 20.
             if code.length <= SHOWN && category <= 11 {
                 let entry = (code.length + category) | category << 6 | code.length << 10;
-                let first = (code.bits << (SHOWN - code.length)) as usize;
-                entries[first..first + (1 << (SHOWN - code.length))].fill(entry as u16);
+                entries[code.shown(SHOWN)].fill(entry as u16);
             }
         }
         Some(Self { entries, canonical: Canonical::new(spec) })

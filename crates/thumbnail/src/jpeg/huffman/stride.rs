@@ -21,8 +21,8 @@ const MOST_AC: u16 = 63 * COEFFICIENT;
 /// The table cannot say: an unusual symbol or code, or none at all. It makes more progress than any block has room for.
 const UNKNOWN: u16 = 127 * COEFFICIENT;
 
-/// The tables of a block's first step, and of its later ones. Scans of DC coefficients alone have no AC codes.
-pub(in crate::jpeg) fn stride_tables(dc: &HuffmanSpec, ac: Option<&HuffmanSpec>) -> [Box<StrideTable>; 2] {
+/// The tables of a block's first step and of its later ones, by the AC symbols there are.
+fn stride_tables(dc: &HuffmanSpec, ac: Option<&SingleSymbols>) -> [Box<StrideTable>; 2] {
     let later = ac.map_or_else(Prefixes::at_end, Prefixes::of);
     let mut first = Box::new([UNKNOWN; 1 << SHOWN]);
     for code in dc.codes().filter(|code| code.length <= SHOWN) {
@@ -45,8 +45,7 @@ impl Prefixes {
         Self(vec![END_OF_BLOCK; 2 << SHOWN])
     }
 
-    fn of(ac: &HuffmanSpec) -> Self {
-        let single = SingleSymbols::of(ac);
+    fn of(single: &SingleSymbols) -> Self {
         let mut prefixes = Self(vec![0; 2 << SHOWN]);
         for bits in 1..=SHOWN {
             for value in 0..1 << bits {
@@ -139,10 +138,15 @@ pub(in crate::jpeg) struct Step {
 }
 
 impl BlockCodes {
-    /// `None` if a DC symbol is no category: above 15.
-    pub(crate) fn new(dc: &HuffmanSpec, ac: Option<&HuffmanSpec>) -> Option<Self> {
-        let legal = dc.codes().all(|code| code.symbol <= 15);
-        legal.then(|| Self { dc: Canonical::new(dc), ac: ac.map(|ac| (Canonical::new(ac), SingleSymbols::of(ac))) })
+    /// The codes, and the tables of a block's first step and of its later ones. Scans of DC coefficients alone have no AC
+    /// codes. `None` if a DC symbol is no category: above 15.
+    pub(crate) fn new(dc: &HuffmanSpec, ac: Option<&HuffmanSpec>) -> Option<(Self, [Box<StrideTable>; 2])> {
+        if dc.codes().any(|code| code.symbol > 15) {
+            return None;
+        }
+        let ac = ac.map(|ac| (Canonical::new(ac), SingleSymbols::of(ac)));
+        let tables = stride_tables(dc, ac.as_ref().map(|(_, single)| single));
+        Some((Self { dc: Canonical::new(dc), ac }, tables))
     }
 
     /// Whether blocks have no AC coefficients.

@@ -17,9 +17,8 @@ impl SymbolTable {
     pub(crate) fn new(spec: &HuffmanSpec) -> Self {
         let mut entries = Box::new([0; 1 << SHOWN]);
         for code in spec.codes().filter(|code| code.length <= SHOWN) {
-            let first = (code.bits << (SHOWN - code.length)) as usize;
             let entry = u16::from(code.symbol) << 8 | code.length as u16;
-            entries[first..first + (1 << (SHOWN - code.length))].fill(entry);
+            entries[code.shown(SHOWN)].fill(entry);
         }
         Self { entries, canonical: Canonical::new(spec) }
     }

@@ -126,7 +126,8 @@ pub(super) fn advance<const N: usize, const AT_ONCE: bool>(
         && now.iter().zip(goals).any(|(lane, goal)| lane.byte() < *goal)
         && now.iter().all(|lane| lane.has_room(limit))
     {
-        for _ in 0..LOADS {
+        // A lane alone has often little left: the end of the data, or all of a short restart interval.
+        for _ in 0..if N == 1 { 1 } else { LOADS } {
             for lane in &mut now {
                 lane.load(window);
             }

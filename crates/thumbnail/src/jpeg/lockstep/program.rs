@@ -1,7 +1,7 @@
 //! What lanes go by: which kinds of blocks come in which order, and the tables to walk over them.
 
 use crate::jpeg::entropy::{Bits, Window};
-use crate::jpeg::huffman::{BlockCodes, HuffmanSpec, StrideTable, stride_tables};
+use crate::jpeg::huffman::{BlockCodes, HuffmanSpec, StrideTable};
 
 /// The most blocks a lane walks over at a time.
 pub(super) const MOST_BLOCKS: usize = 4096;
@@ -48,8 +48,8 @@ impl Program {
         let mut entries = [0; 4 * PAIR];
         let mut codes = Vec::with_capacity(kinds.len());
         for (place, (dc, ac)) in entries.as_chunks_mut::<PAIR>().0.iter_mut().zip(kinds) {
-            codes.push(BlockCodes::new(dc, ac)?);
-            let [first, later] = stride_tables(dc, ac);
+            let (of_kind, [first, later]) = BlockCodes::new(dc, ac)?;
+            codes.push(of_kind);
             place[..TABLE].copy_from_slice(&*first);
             place[TABLE..].copy_from_slice(&*later);
         }
