@@ -28,6 +28,9 @@ pub enum Error {
         /// What this picture has, or needs.
         actual: u64,
     },
+    /// The caller of [`thumbnail_while`](crate::thumbnail_while) said so.
+    #[error("stopped: the picture took too long")]
+    Stopped,
     /// Our own fault: the picture may be fine.
     #[error("internal error: {detail}")]
     Internal {

@@ -40,6 +40,7 @@ use colour::ColourModel;
 use frame::Process;
 use planes::Planes;
 use scale::Scale;
+use segments::Segments;
 
 pub(crate) use header::Header;
 
@@ -57,7 +58,7 @@ pub(crate) fn memory(header: &Header, target: &Target) -> u64 {
 pub(crate) fn thumbnail(source: &[u8], header: &Header, target: &Target, budget: &mut Budget) -> Result<Raster, Error> {
     let scale = scale(target);
     budget.take(memory(header, target))?;
-    let mut planes = decode(source, header, scale)?;
+    let mut planes = decode(Segments::new(source, budget.permission())?, header, scale)?;
     let data = match planes.colour {
         ColourModel::Gray => resample::to_gray(&mut planes, target),
         ColourModel::YCbCr | ColourModel::Rgb => resample::to_rgb(&mut planes, target),
@@ -72,10 +73,10 @@ fn scale(target: &Target) -> Scale {
     Scale::for_target(target.crop.width as u32, target.crop.height as u32, target.width, target.height)
 }
 
-fn decode(source: &[u8], header: &Header, scale: Scale) -> Result<Planes, Error> {
+fn decode(segments: Segments, header: &Header, scale: Scale) -> Result<Planes, Error> {
     match header.process {
-        Process::Baseline | Process::ExtendedSequential => sequential::decode(source, header, scale),
-        Process::Progressive => progressive::decode(source, header, scale),
+        Process::Baseline | Process::ExtendedSequential => sequential::decode(segments, header, scale),
+        Process::Progressive => progressive::decode(segments, header, scale),
     }
 }
 

@@ -16,6 +16,7 @@ mod fit;
 mod jpeg;
 mod memory;
 mod options;
+mod permission;
 mod png;
 mod profile;
 mod raster;
@@ -25,6 +26,7 @@ mod sniff;
 mod source;
 
 use memory::Budget;
+use permission::Permission;
 
 pub use error::{Error, Measure};
 pub use options::{Fit, Limits, Options};
@@ -53,12 +55,21 @@ pub struct Thumbnail {
 /// [`Error::Unsupported`] and [`Error::Malformed`] for what the bytes are, [`Error::TooLarge`] for what is over
 /// [`Options::limits`], [`Error::Internal`] for our own faults.
 pub fn thumbnail(source: &[u8], options: &Options) -> Result<Thumbnail, Error> {
+    thumbnail_while(source, options, &|| true)
+}
+
+/// [`thumbnail`], for as long as `keep_going` says so: it is asked every few milliseconds, by this thread, so that it can
+/// look at the thread's CPU time. A picture made to be slow is given up within a tenth of a second.
+///
+/// # Errors
+/// As [`thumbnail`], and [`Error::Stopped`].
+pub fn thumbnail_while(source: &[u8], options: &Options, keep_going: &dyn Fn() -> bool) -> Result<Thumbnail, Error> {
     let header = source::Header::read(source)?;
     let target = header.target(options);
     let mut info = header.info(&target);
     options.limits.check(&info)?;
 
-    let mut budget = Budget::new(options.limits.max_memory);
+    let mut budget = Budget::new(options.limits.max_memory, Permission::of(keep_going));
     let small = header.small(source, &target, &mut budget)?;
     budget.take(header.profile().memory())?;
     let (mut picture, colour) = colour::to_srgb(small, header.profile())?;

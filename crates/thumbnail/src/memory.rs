@@ -1,16 +1,23 @@
-//! Counting memory before it is taken.
+//! What one call may use: memory, counted before it is taken, and time, as long as the caller permits.
 
+use crate::permission::Permission;
 use crate::{Error, Measure};
 
 /// What one call may still allocate. Nothing is ever given back, so the sum of what was taken bounds the peak.
-pub(crate) struct Budget {
+pub(crate) struct Budget<'a> {
     limit: u64,
     taken: u64,
+    permission: Permission<'a>,
 }
 
-impl Budget {
-    pub(crate) fn new(limit: u64) -> Self {
-        Self { limit, taken: 0 }
+impl<'a> Budget<'a> {
+    pub(crate) fn new(limit: u64, permission: Permission<'a>) -> Self {
+        Self { limit, taken: 0, permission }
+    }
+
+    /// To be asked between pieces of work.
+    pub(crate) fn permission(&self) -> Permission<'a> {
+        self.permission
     }
 
     /// Counts memory that a library is about to allocate.
@@ -43,7 +50,7 @@ mod tests {
 
     #[test]
     fn refuses_before_allocating_and_gives_both_numbers() {
-        let mut budget = Budget::new(1000);
+        let mut budget = Budget::new(1000, Permission::given());
         assert_eq!(budget.zeros::<u32>(200).unwrap().len(), 200);
         let refusal = Error::TooLarge { measure: Measure::MemoryBytes, limit: 1000, actual: 1001 };
         assert_eq!(budget.zeros::<u8>(201).unwrap_err(), refusal);

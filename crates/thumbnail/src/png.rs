@@ -38,7 +38,12 @@ pub(crate) fn memory(header: &Header, target: &Target) -> u64 {
 }
 
 /// The picture, reduced by whole factors to no less than three times the target.
-pub(crate) fn decode(source: &[u8], header: &Header, target: &Target, budget: &mut Budget) -> Result<Decoded, Error> {
+pub(crate) fn decode<'a>(
+    source: &'a [u8],
+    header: &'a Header<'a>,
+    target: &Target,
+    budget: &mut Budget<'a>,
+) -> Result<Decoded, Error> {
     let grid = Grid::new((header.width, header.height), header.model, target);
     let window = target.crop.shrunk(f64::from(grid.x_factor), f64::from(grid.y_factor));
     let mut reader = PixelReader::new(source, header, budget)?;
@@ -119,7 +124,7 @@ struct PixelReader<'a> {
 }
 
 impl<'a> PixelReader<'a> {
-    fn new(source: &'a [u8], header: &'a Header<'a>, budget: &mut Budget) -> Result<Self, Error> {
+    fn new(source: &'a [u8], header: &'a Header<'a>, budget: &mut Budget<'a>) -> Result<Self, Error> {
         budget.take(DECODER_BYTES)?;
         let at_once = rows_at_once(header);
         let longest = (row_bytes(header, header.width) + 1) * at_once as u64;

@@ -88,7 +88,12 @@ impl<'a> Header<'a> {
     }
 
     /// The picture at the target's size, in its own colours.
-    pub(crate) fn small(&self, source: &[u8], target: &Target, budget: &mut Budget) -> Result<Raster, Error> {
+    pub(crate) fn small<'b>(
+        &'b self,
+        source: &'b [u8],
+        target: &Target,
+        budget: &mut Budget<'b>,
+    ) -> Result<Raster, Error> {
         match self {
             Self::Jpeg(header) => jpeg::thumbnail(source, header, target, budget),
             Self::Png(header) => resample::to_target(png::decode(source, header, target, budget)?, target, budget),

@@ -6,6 +6,7 @@ use super::error::Error;
 use super::frame::{Component, Frame, Process};
 use super::scale::Scale;
 use super::segments::{Segment, Segments, marker};
+use crate::permission::Permission;
 use crate::profile::Embedded;
 
 /// The header of a source: everything before the first scan that a caller may need.
@@ -33,7 +34,7 @@ pub(crate) struct Header<'a> {
 /// # Errors
 /// [`Error::Unsupported`] or [`Error::Malformed`], as for [`decode`](super::decode).
 pub(crate) fn read_header(source: &[u8]) -> Result<Header<'_>, Error> {
-    let mut segments = Segments::new(source)?;
+    let mut segments = Segments::new(source, Permission::given())?;
     let mut found = Found::default();
     loop {
         let segment = segments.next()?;

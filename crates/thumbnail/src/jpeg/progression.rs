@@ -23,8 +23,7 @@ pub(super) struct ScanSite {
 
 /// Follows the structure of `source` to EOI: lists its scans and marks those that carry
 /// coefficients a picture at `scale` needs.
-pub(super) fn survey(source: &[u8], frame: &Frame, scale: Scale) -> Result<Vec<ScanSite>, Error> {
-    let mut segments = Segments::new(source)?;
+pub(super) fn survey(mut segments: Segments, frame: &Frame, scale: Scale) -> Result<Vec<ScanSite>, Error> {
     let mut sites: Vec<ScanSite> = Vec::new();
     let mut scans = 0;
     let mut progress = vec![Progress::default(); frame.components.len()];
@@ -37,7 +36,7 @@ pub(super) fn survey(source: &[u8], frame: &Frame, scale: Scale) -> Result<Vec<S
                 for scanned in &header.components {
                     progress[scanned.index].advance(&segment, &header)?;
                 }
-                let end = end_of_entropy(source, segments.position())?;
+                let end = end_of_entropy(segments.source(), segments.position())?;
                 segments.seek(end);
                 scans += 1;
                 if scans <= MOST_SCANS {

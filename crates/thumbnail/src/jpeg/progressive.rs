@@ -21,12 +21,12 @@ use super::tables::Tables;
 use super::walk::Walk;
 
 /// Decodes a progressive picture whose header has been read.
-pub(super) fn decode(source: &[u8], header: &Header, scale: Scale) -> Result<Planes, Error> {
-    let frame = &header.frame;
-    let sites = survey(source, frame, scale)?;
+pub(super) fn decode(segments: Segments, header: &Header, scale: Scale) -> Result<Planes, Error> {
+    let (source, frame) = (segments.source(), &header.frame);
+    let sites = survey(segments.clone(), frame, scale)?;
     let components = frame.components.iter().map(|_| None).collect();
     let mut decoder = Decoder { source, frame, scale, tables: Tables::empty(), components };
-    decoder.read_scans(&sites)?;
+    decoder.read_scans(segments, &sites)?;
     let mut planes = Vec::with_capacity(frame.components.len());
     for (coefficients, component) in decoder.components.into_iter().zip(&frame.components) {
         let coefficients = coefficients.ok_or_else(|| malformed("a channel without data", source.len()))?;
@@ -45,8 +45,7 @@ struct Decoder<'a> {
 }
 
 impl Decoder<'_> {
-    fn read_scans(&mut self, sites: &[ScanSite]) -> Result<(), Error> {
-        let mut segments = Segments::new(self.source)?;
+    fn read_scans(&mut self, mut segments: Segments, sites: &[ScanSite]) -> Result<(), Error> {
         let mut sites = sites.iter();
         loop {
             let segment = segments.next()?;

@@ -2,6 +2,7 @@
 //! entropy-coded data.
 
 use super::error::{Error, malformed, truncated};
+use crate::permission::Permission;
 use memchr::memchr_iter;
 
 /// Marker codes (T.81 table B.1): the byte after 0xFF.
@@ -51,18 +52,30 @@ impl Segment<'_> {
 }
 
 /// Reads segments one after another.
+#[derive(Clone)]
 pub(super) struct Segments<'a> {
     source: &'a [u8],
     position: usize,
+    permission: Permission<'a>,
+    /// How many there may still be.
+    left: u32,
 }
+
+/// Pictures have a few dozen; millions of empty ones are there to take time.
+const MOST_SEGMENTS: u32 = 100_000;
 
 impl<'a> Segments<'a> {
     /// Starts after the SOI every source must begin with.
-    pub(crate) fn new(source: &'a [u8]) -> Result<Self, Error> {
+    pub(crate) fn new(source: &'a [u8], permission: Permission<'a>) -> Result<Self, Error> {
         if !source.starts_with(&[0xFF, marker::SOI]) {
             return Err(malformed("no SOI", 0));
         }
-        Ok(Self { source, position: 2 })
+        Ok(Self { source, position: 2, permission, left: MOST_SEGMENTS })
+    }
+
+    /// All of the source.
+    pub(crate) fn source(&self) -> &'a [u8] {
+        self.source
     }
 
     /// Where the next marker is expected.
@@ -77,6 +90,8 @@ impl<'a> Segments<'a> {
 
     /// The next segment, EOI included.
     pub(crate) fn next(&mut self) -> Result<Segment<'a>, Error> {
+        self.permission.ask()?;
+        self.left = self.left.checked_sub(1).ok_or_else(|| malformed("far too many segments", self.position))?;
         let marker = self.marker()?;
         if stands_alone(marker) {
             return Ok(Segment { marker, body: &[], offset: self.position });

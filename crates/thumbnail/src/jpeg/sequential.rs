@@ -16,9 +16,8 @@ use super::tables::{Quantisation, Tables};
 use super::walk::Walk;
 
 /// Decodes a sequential picture whose header has been read.
-pub(super) fn decode(source: &[u8], header: &Header, scale: Scale) -> Result<Planes, Error> {
-    let frame = &header.frame;
-    let mut segments = Segments::new(source)?;
+pub(super) fn decode(mut segments: Segments, header: &Header, scale: Scale) -> Result<Planes, Error> {
+    let (source, frame) = (segments.source(), &header.frame);
     let mut tables = Tables::typical();
     let mut canvases: Vec<Option<Canvas>> = frame.components.iter().map(|_| None).collect();
     loop {

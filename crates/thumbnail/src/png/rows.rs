@@ -5,12 +5,19 @@ use fdeflate::{DecompressionError, Decompressor};
 use super::chunks::{Header, PictureData};
 use crate::Error;
 use crate::memory::Budget;
+use crate::permission::Permission;
 
 /// How far back the compressed data may refer.
 const WINDOW: u64 = 32 << 10;
 
 /// Unpacked at a time. The buffer should stay in the second-level cache.
 const STEP: u64 = 96 << 10;
+
+/// Handed to the decompressor at a time: blocks that hold nothing but their tables take long.
+const MOST_INPUT: usize = 64 << 10;
+
+/// Data that is stored as it is takes hardly more than its own size. What goes beyond twice that, and this, is a bomb.
+const MOST_WASTE: u64 = 1 << 20;
 
 /// What may follow the last row; more is a bomb.
 const MOST_SURPLUS: usize = 1 << 20;
@@ -27,6 +34,11 @@ pub(super) struct Rows<'a> {
     taken: usize,
     /// End of what is unpacked.
     filled: usize,
+    /// Bytes so far: packed, unpacked, and both since permission was asked for.
+    packed: u64,
+    unpacked: u64,
+    unasked: usize,
+    permission: Permission<'a>,
 }
 
 impl<'a> Rows<'a> {
@@ -35,10 +47,21 @@ impl<'a> Rows<'a> {
         WINDOW + STEP.max(longest) + longest
     }
 
-    pub(super) fn new(source: &'a [u8], header: &Header, longest: u64, budget: &mut Budget) -> Result<Self, Error> {
+    pub(super) fn new(source: &'a [u8], header: &Header, longest: u64, budget: &mut Budget<'a>) -> Result<Self, Error> {
         let buffer = budget.zeros(Self::memory(longest))?;
-        let (data, inflate) = (PictureData::new(source, header), Decompressor::new());
-        Ok(Self { data, input: &[], ended: false, inflate, buffer, taken: 0, filled: 0 })
+        Ok(Self {
+            data: PictureData::new(source, header),
+            input: &[],
+            ended: false,
+            inflate: Decompressor::new(),
+            buffer,
+            taken: 0,
+            filled: 0,
+            packed: 0,
+            unpacked: 0,
+            unasked: 0,
+            permission: budget.permission(),
+        })
     }
 
     /// The next `len` bytes, a row or several.
@@ -86,13 +109,29 @@ impl<'a> Rows<'a> {
             self.taken -= keep;
             self.filled -= keep;
         }
-        let unpacked = self.inflate.read(self.input, &mut self.buffer, self.filled, self.ended);
+        let input = &self.input[..self.input.len().min(MOST_INPUT)];
+        let unpacked = self.inflate.read(input, &mut self.buffer, self.filled, self.ended);
         let (read, written) = unpacked.map_err(|error| match error {
             DecompressionError::InsufficientInput => Error::malformed("PNG: the picture data (IDAT) is cut short"),
             error => Error::malformed(format!("PNG: the picture data (IDAT) is damaged: {error:?}")),
         })?;
         self.input = &self.input[read..];
         self.filled += written;
+        self.account_for(read, written)
+    }
+
+    /// Gives up on data made to take long.
+    fn account_for(&mut self, read: usize, written: usize) -> Result<(), Error> {
+        self.packed += read as u64;
+        self.unpacked += written as u64;
+        if self.packed > 2 * self.unpacked + MOST_WASTE {
+            return Err(Error::malformed("PNG: far more picture data (IDAT) than the picture has room for"));
+        }
+        self.unasked += read + written;
+        if self.unasked > MOST_INPUT {
+            self.unasked = 0;
+            self.permission.ask()?;
+        }
         Ok(())
     }
 }

@@ -164,6 +164,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a failing test should stop")]
 
     use super::*;
+    use crate::permission::Permission;
     use crate::reduce::mean;
 
     /// The mean of every box by the book, alpha-weighted where there is alpha.
@@ -208,7 +209,7 @@ mod tests {
                             .chunks_mut(channels)
                             .for_each(|p| p[channels - 1] = 255);
                     }
-                    let mut budget = Budget::new(1 << 30);
+                    let mut budget = Budget::new(1 << 30, Permission::given());
                     let mut reducer = RowReducer::new(&grid, &mut budget).unwrap();
                     data.chunks(width as usize * channels).for_each(|row| reducer.push(row));
                     let made = reducer.finish().data;

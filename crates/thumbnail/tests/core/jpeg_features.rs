@@ -2,6 +2,7 @@
 
 use crate::fixtures::jpeg::{Flat, segment, with_segments};
 use crate::fixtures::{at_full_size, jpeg, scenery};
+use thumbnail::{Options, thumbnail};
 
 /// The one colour of a flat picture, within what the encoder of the thumbnail changes.
 fn shown(file: &[u8]) -> [u8; 3] {
@@ -56,9 +57,12 @@ fn what_follows_the_picture_is_ignored() {
 }
 
 #[test]
-fn many_segments_cost_nothing() {
+fn many_segments_cost_nothing_and_a_flood_of_them_is_refused() {
     let comments = segment(0xfe, b"").repeat(50_000);
     assert_eq!(shown(&with_segments(&Flat::new(&[200]).file(), &comments)), [200; 3]);
+    let flood = with_segments(&Flat::new(&[200]).file(), &comments.repeat(2));
+    let refusal = thumbnail(&flood, &Options::default()).unwrap_err().to_string();
+    assert!(refusal.contains("far too many segments"), "{refusal}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ fn refused(file: &[u8]) -> (&'static str, String) {
         Error::Unsupported { .. } => "unsupported",
         Error::Malformed { .. } => "malformed",
         Error::TooLarge { .. } => "too large",
+        Error::Stopped => "stopped",
         Error::Internal { .. } => "internal",
     };
     (kind, error.to_string())
