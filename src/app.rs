@@ -4,6 +4,8 @@
 //! already; [`open`] and [`stat`] are the ways out. What they share, and the
 //! memory and cores that they may use, is in [`App`].
 
+mod admission;
+mod allowance;
 mod janitor;
 mod locks;
 mod memory;
@@ -21,13 +23,14 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
-pub use memory::Room;
+pub use admission::Room;
 pub use stored::{Outcome, mark_rejected, thumbnail_stored_object};
 pub use upload::{Facts, Stored, Storing, Times, Upload, hex, milliseconds, store_upload, withdraw};
 
 use crate::config::Config;
 use crate::key::{self, Layout};
 use crate::store::{self, Bucket, Download, Range, Stat, Store};
+use admission::Admission;
 use janitor::Janitor;
 use locks::KeyLocks;
 use memory::{Busy, Memory};
@@ -38,7 +41,7 @@ pub struct App {
     store: Arc<Store>,
     thumbnail: Options,
     key_layout: Layout,
-    bodies: Memory,
+    bodies: Arc<Admission>,
     decodes: Memory,
     cores: Semaphore,
     queue_timeout: Duration,
@@ -102,7 +105,7 @@ impl App {
             store: Arc::new(store),
             thumbnail: config.thumbnail,
             key_layout: config.key_layout,
-            bodies: Memory::new(config.body_memory, config.queue_timeout),
+            bodies: Admission::new(config.body_memory, config.max_upload_bytes, config.queue_timeout),
             decodes: Memory::new(config.decode_memory, config.queue_timeout),
             cores: Semaphore::new(available_parallelism().map_or(1, usize::from)),
             queue_timeout: config.queue_timeout,
@@ -119,12 +122,9 @@ impl App {
         &self.store
     }
 
-    /// Memory for a body of so many bytes, before the first of them is read.
-    ///
-    /// # Errors
-    /// [`Error::Busy`] where there is none in time.
-    pub async fn room_for(&self, bytes: u64) -> Result<Room, Error> {
-        Ok(self.bodies.take(bytes).await?)
+    /// Room for a body of at most so many bytes, `MAX_UPLOAD_BYTES` or less. It holds nothing yet.
+    pub fn room_for(&self, most: u64) -> Room {
+        self.bodies.open(most)
     }
 
     /// Asks both buckets what the first upload would have to ask, so that it finds the connections open.

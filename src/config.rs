@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use thumbnail::{Fit, Limits, Options};
 
 use crate::key::Layout;
+use crate::server;
 use crate::store::BucketNames;
 use parse::{BoxSize, bucket_name, duration, origin, presign_expires, public_url, secret};
 
@@ -147,6 +148,14 @@ pub struct Settings {
     /// How long an upload waits for room before it is answered `busy`: 500ms, 5s, 1m
     #[arg(long, env = "QUEUE_TIMEOUT", value_name = "QUEUE_TIMEOUT", default_value = "5s", value_parser = duration)]
     pub queue_timeout: Duration,
+    /// The most connections at once; more wait in the kernel's queue
+    #[arg(long, env = "MAX_CONNECTIONS", value_name = "MAX_CONNECTIONS", default_value = "4096",
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_connections: u16,
+    /// The most connections at once from one client address; more are closed
+    #[arg(long, env = "MAX_CONNECTIONS_PER_CLIENT", value_name = "MAX_CONNECTIONS_PER_CLIENT", default_value = "256",
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_connections_per_client: u16,
     /// Origins whose pages may call the API, separated by commas, or `*`
     #[arg(long, env = "CORS_ORIGINS", value_name = "CORS_ORIGINS", value_delimiter = ',', value_parser = origin)]
     pub cors_origins: Vec<String>,
@@ -251,6 +260,8 @@ pub struct Config {
     pub decode_memory: u64,
     /// How long an upload waits for room.
     pub queue_timeout: Duration,
+    /// How many connections there may be.
+    pub connections: server::Limits,
     /// The origins whose pages may call the API.
     pub cors_origins: Vec<String>,
     /// How keys are made.
@@ -330,6 +341,7 @@ impl Config {
         if on_lambda && max_file_bytes > LAMBDA_BODY {
             return Err(Error::DirectOverLambda(max_file_bytes));
         }
+        let decode_memory = settings.memory_budget / 2;
         let needed = 2 * settings.max_upload_bytes;
         if settings.memory_budget < needed {
             return Err(Error::BudgetTooSmall { budget: settings.memory_budget, needed });
@@ -350,7 +362,7 @@ impl Config {
             listen: settings.listen,
             public_url: settings.public_url,
             public_originals: settings.public_originals,
-            thumbnail: settings.shape.options(settings.memory_budget / 2),
+            thumbnail: settings.shape.options(decode_memory),
             on_lambda,
             max_upload_bytes: settings.max_upload_bytes,
             max_file_bytes,
@@ -359,8 +371,12 @@ impl Config {
             link_secret: link_secret(settings.link_secret)?,
             s3_events_token: settings.s3_events_token,
             max_files: usize::from(settings.max_files),
-            body_memory: settings.memory_budget / 2,
-            decode_memory: settings.memory_budget / 2,
+            body_memory: settings.memory_budget - decode_memory,
+            decode_memory,
+            connections: server::Limits {
+                connections: usize::from(settings.max_connections),
+                connections_per_client: usize::from(settings.max_connections_per_client),
+            },
             queue_timeout: settings.queue_timeout,
             cors_origins: settings.cors_origins,
             key_layout: settings.key_layout,

@@ -51,7 +51,8 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
         let app = Arc::clone(&app);
         async move { app.inspect_store().await }
     });
-    let deadline = server::serve(listener, router(Web::new(&config, url, Arc::clone(&app))), stop).await;
+    let deadline =
+        server::serve(config.connections, listener, router(Web::new(&config, url, Arc::clone(&app))), stop).await;
     inspection.abort();
     app.finish(deadline).await;
     Ok(())

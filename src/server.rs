@@ -1,40 +1,59 @@
 //! The listener: HTTP/1.1 with deadlines, a cap on connections, and an end that loses nothing.
 
+mod paced;
+mod places;
+
 use std::future::Future;
 use std::io;
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{debug, warn};
+
+use paced::Paced;
+use places::{Place, Places};
 
 /// For the first byte of a connection, and for each head from its first byte to its last.
 const HEAD: Duration = Duration::from_secs(10);
 /// Request line and headers together; more is answered 431.
-const MAX_HEAD_BYTES: usize = 64 * 1024;
-/// More connections wait in the kernel's queue until one of these ends.
-const MAX_CONNECTIONS: usize = 4096;
+const MAX_HEAD_BYTES: usize = 32 * 1024;
+/// What is read of a body at a time.
+const MAX_READ_BYTES: usize = 64 * 1024;
+/// Files that the program has open beside connections, and those that a connection may need on top of itself.
+const OWN_FILES: u64 = 64;
+const FILES_PER_CONNECTION: u64 = 4;
 /// How long all may take to end once the server is to stop.
 const DRAIN: Duration = Duration::from_secs(25);
 /// What of it is kept for uploads whose clients are gone.
 const FINISH: Duration = Duration::from_secs(1);
 
+/// How many connections there may be at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// In all; more wait in the kernel's queue.
+    pub connections: usize,
+    /// From one client; more are closed.
+    pub connections_per_client: usize,
+}
+
 /// Serves until `stop` comes, then lets requests under way end. Says by when the rest of the program has
 /// to end too: 25 s after the stop.
-pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) -> Instant {
-    let router = router.layer(from_fn(refuse_long_head));
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+pub async fn serve(limits: Limits, listener: TcpListener, router: Router, stop: impl Future<Output = ()>) -> Instant {
+    let router = router.layer(from_fn(close_after_chunks));
+    let places = Places::new(most_connections(limits.connections), limits.connections_per_client);
     let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -43,7 +62,10 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
             () = &mut stop => break,
         };
         match accepted {
-            Ok((stream, place)) => begin(stream, place, router.clone(), &graceful),
+            Ok((stream, client, place)) => match places.of_client(client, place) {
+                Some(place) => begin(stream, place, router.clone(), &graceful),
+                None => debug!(%client, "closed: this client has as many connections as it may have"),
+            },
             Err(error) => rest_after(&error).await,
         }
     }
@@ -55,13 +77,27 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
     deadline
 }
 
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, place))
+/// As many as the open files allow, once the process may have as many of those as the system lets it.
+fn most_connections(wanted: usize) -> usize {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // Where it fails, the limit stays as it was.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    let Some(files) = getrlimit(Resource::Nofile).current else { return wanted };
+    let most = files.saturating_sub(OWN_FILES) / FILES_PER_CONNECTION;
+    let most = usize::try_from(most).unwrap_or(wanted).clamp(1, wanted);
+    if most < wanted {
+        warn!(wanted, most, files, "the limit on open files allows fewer connections than MAX_CONNECTIONS");
+    }
+    most
 }
 
-fn begin(stream: TcpStream, place: OwnedSemaphorePermit, router: Router, graceful: &GracefulShutdown) {
+async fn accept(listener: &TcpListener, places: &Places) -> io::Result<(TcpStream, IpAddr, OwnedSemaphorePermit)> {
+    let place = places.any().await;
+    let (stream, address) = listener.accept().await?;
+    Ok((stream, address.ip(), place))
+}
+
+fn begin(stream: TcpStream, place: Place, router: Router, graceful: &GracefulShutdown) {
     let watcher = graceful.watcher();
     tokio::spawn(async move {
         let _place = place;
@@ -74,23 +110,26 @@ fn begin(stream: TcpStream, place: OwnedSemaphorePermit, router: Router, gracefu
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD)
-            .max_buf_size(MAX_HEAD_BYTES)
+            .max_header_size(MAX_HEAD_BYTES)
+            .max_buf_size(MAX_READ_BYTES)
             // A client may close its side once all is sent: what has arrived is still read and stored.
             .half_close(true)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+            .serve_connection(TokioIo::new(Paced::new(stream)), TowerToHyperService::new(router));
         if let Err(error) = watcher.watch(connection).await {
             debug!(%error, "a connection ended early");
         }
     });
 }
 
-/// hyper looks at its limit only when a head is not complete yet, and its buffer may hold more by then.
-async fn refuse_long_head(request: Request, next: Next) -> Response {
-    let headers: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    if headers + request.uri().path().len() > MAX_HEAD_BYTES {
-        return StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response();
+/// Where a body's end is found by its chunks, whoever stands in front of us may have found it elsewhere: hyper takes a
+/// Content-Length beside them for a mistake. What follows such a body is never read as a request.
+async fn close_after_chunks(request: Request, next: Next) -> Response {
+    let is_in_chunks = request.headers().contains_key(header::TRANSFER_ENCODING);
+    let mut response = next.run(request).await;
+    if is_in_chunks {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    next.run(request).await
+    response
 }
 
 /// Out of file descriptors, for example: trying again at once would only burn a core.

@@ -1,4 +1,4 @@
-//! Room in memory: what is taken before bytes are held, and waited for when there is none.
+//! Memory for decodes under way: taken as a whole, for a header tells how much it takes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +17,7 @@ pub(super) struct Memory {
 }
 
 /// Memory that its holder may use until this is dropped.
-#[derive(Debug)]
-pub struct Room(OwnedSemaphorePermit);
+pub(super) type Taken = OwnedSemaphorePermit;
 
 /// There was no room in time.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,24 +29,16 @@ impl Memory {
         Self { steps: Arc::new(Semaphore::new(steps_for(bytes) as usize)), patience }
     }
 
-    /// Room for so many bytes, which must not be more than there are in all.
+    /// Memory of so many bytes, which must not be more than there are in all.
     ///
     /// # Errors
     /// [`Busy`] where there was none within the patience.
-    pub(super) async fn take(&self, bytes: u64) -> Result<Room, Busy> {
+    pub(super) async fn take(&self, bytes: u64) -> Result<Taken, Busy> {
         let deadline = Instant::now() + self.patience;
         match timeout_at(deadline, Arc::clone(&self.steps).acquire_many_owned(steps_for(bytes))).await {
-            Ok(Ok(permit)) => Ok(Room(permit)),
+            Ok(Ok(taken)) => Ok(taken),
             Ok(Err(_)) | Err(_) => Err(Busy),
         }
-    }
-}
-
-impl Room {
-    /// Gives back what is more than so many bytes.
-    pub fn shrink_to(&mut self, bytes: u64) {
-        let surplus = self.0.num_permits().saturating_sub(steps_for(bytes) as usize);
-        drop(self.0.split(surplus));
     }
 }
 
@@ -60,13 +51,11 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn room_is_waited_for_and_given_back() {
+    async fn memory_is_waited_for_and_given_back() {
         let memory = Memory::new(10 * STEP, Duration::from_millis(10));
-        let mut room = memory.take(8 * STEP).await.expect("all of it is free");
+        let taken = memory.take(8 * STEP).await.expect("all of it is free");
         assert_eq!(memory.take(3 * STEP).await.err(), Some(Busy), "only two steps are left");
-        room.shrink_to(7 * STEP - 1);
-        assert!(memory.take(3 * STEP).await.is_ok(), "three are left now");
-        drop(room);
+        drop(taken);
         assert!(memory.take(10 * STEP).await.is_ok(), "all were given back");
     }
 }

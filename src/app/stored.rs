@@ -15,7 +15,7 @@ use thumbnail::Thumbnail;
 use tracing::info;
 use uuid::Uuid;
 
-use super::memory::Room;
+use super::admission::Room;
 use super::upload::{decode, hex, milliseconds};
 use super::{App, Error};
 use crate::key::OriginalKey;
@@ -129,7 +129,7 @@ struct Source {
 impl Source {
     async fn read(app: &App, download: Download) -> Result<Self, Error> {
         let Download { stat, mut body, .. } = download;
-        let room = app.room_for(stat.bytes).await?;
+        let mut room = app.room_for(stat.bytes);
         let mut bytes = Vec::with_capacity(usize::try_from(stat.bytes).unwrap_or(0));
         let mut hash = Sha256::new();
         while let Some(chunk) = body.next().await {
@@ -137,6 +137,7 @@ impl Source {
             if bytes.len() + chunk.len() > bytes.capacity() {
                 return Err(Error::Store(store::Error::Unavailable("more bytes than were announced".into())));
             }
+            room.hold((bytes.len() + chunk.len()) as u64).await?;
             hash.update(&chunk);
             bytes.extend_from_slice(&chunk);
         }

@@ -14,7 +14,8 @@ use tokio::time::{Instant as Deadline, timeout, timeout_at};
 use tracing::{Instrument, Span, error, info, warn};
 use uuid::Uuid;
 
-use super::memory::Room;
+use super::admission::Room;
+use super::allowance::Allowance;
 use super::pair::{self, Landed, Orphan, Pair, WereNew};
 use super::{App, Error};
 use crate::key::{Layout, OriginalKey};
@@ -161,11 +162,12 @@ async fn run(app: Arc<App>, upload: Upload) -> Result<Stored, Error> {
 pub(super) async fn decode(app: &App, bytes: Bytes) -> Result<Thumbnail, Error> {
     let options = app.thumbnail;
     let header = thumbnail::probe_with(&bytes, &options).map_err(Error::Picture)?;
-    let _room = app.decodes.take(header.decode_memory).await?;
+    let _memory = app.decodes.take(header.decode_memory).await?;
     let Ok(Ok(_core)) = timeout(app.queue_timeout, app.cores.acquire()).await else {
         return Err(Error::Busy);
     };
-    let decoded = spawn_blocking(move || thumbnail::thumbnail(&bytes, &options)).await;
+    let allowance = Allowance::for_picture(&header);
+    let decoded = spawn_blocking(move || thumbnail::thumbnail_while(&bytes, &options, &allowance.begin())).await;
     decoded.map_err(|error| Error::Internal(Box::new(error)))?.map_err(Error::Picture)
 }
 

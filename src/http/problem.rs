@@ -18,6 +18,7 @@ pub enum Code {
     NotMultipart,
     CorruptImage,
     ImageTooLarge,
+    DecodeTimeout,
     PayloadTooLarge,
     TooManyFiles,
     MissingFile,
@@ -56,12 +57,13 @@ pub struct About {
 
 impl Code {
     /// All of them, in the order of their statuses' importance to a client.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::UnsupportedExtension,
         Self::UnsupportedContent,
         Self::NotMultipart,
         Self::CorruptImage,
         Self::ImageTooLarge,
+        Self::DecodeTimeout,
         Self::PayloadTooLarge,
         Self::TooManyFiles,
         Self::MissingFile,
@@ -96,6 +98,7 @@ impl Code {
             Self::NotMultipart => ("not-multipart", S::UNSUPPORTED_MEDIA_TYPE, "Not a multipart form", "Send multipart/form-data with one part that has a file name, or PUT the bare file to /uploads/{key}."),
             Self::CorruptImage => ("corrupt-image", S::UNPROCESSABLE_ENTITY, "The picture is damaged", "The file is cut short or broken: get or export it again."),
             Self::ImageTooLarge => ("image-too-large", S::UNPROCESSABLE_ENTITY, "The picture has too many pixels", "Scale the picture down; GET /limits tells how many pixels are taken."),
+            Self::DecodeTimeout => ("decode-timeout", S::UNPROCESSABLE_ENTITY, "The picture takes too long", "It is built in a way that takes far more work than its size: open it in an editor and export it again."),
             Self::PayloadTooLarge => ("payload-too-large", S::PAYLOAD_TOO_LARGE, "The file is too large", "Send a smaller file, or ask for a link with POST /uploads/presigned; GET /limits tells how many bytes are taken."),
             Self::TooManyFiles => ("too-many-files", S::PAYLOAD_TOO_LARGE, "Too many files in one request", "Spread the files over several requests; GET /limits tells how many are taken in one."),
             Self::MissingFile => ("missing-file", S::BAD_REQUEST, "No file in the form", "Add a part with a file name: curl -F file=@image1.jpg, or <input type=file name=file>."),
@@ -273,6 +276,9 @@ fn of_picture(error: &thumbnail::Error) -> Problem {
         thumbnail::Error::TooLarge { measure, limit, actual } => {
             let detail = format!("the picture takes {actual} {measure}, at most {limit} are taken");
             Problem::new(Code::ImageTooLarge, detail).with_numbers(*limit, *actual)
+        }
+        thumbnail::Error::Stopped => {
+            Problem::new(Code::DecodeTimeout, "the picture used up the CPU time that one of its size may take")
         }
         thumbnail::Error::Internal { detail } => internal(detail.clone().into_owned()),
     }

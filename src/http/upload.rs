@@ -54,10 +54,10 @@ pub(super) async fn put(
 ) -> Result<Response, Refusal> {
     let Target { key, condition, limit } = target_of(&web, &uri, &headers, &body)?;
     refuse_by_length(&body, limit)?;
-    let mut file = Receiving::begin(&web.app, body.size_hint().exact(), limit).await?;
+    let mut file = Receiving::begin(&web.app, body.size_hint().exact(), limit);
     let mut chunks = body.into_data_stream();
     while let Some(chunk) = chunks.next().await {
-        file.push(&chunk.map_err(|error| broken_body(&error))?);
+        file.push(&chunk.map_err(|error| broken_body(&error))?).await?;
         if file.is_too_large() {
             break;
         }
@@ -150,9 +150,9 @@ async fn receive(web: &Web, mut part: FilePart, expected: Option<u64>) -> Result
             return Ok(if has_name || has_content { Received::Refused(refusal) } else { Received::Absent });
         }
     };
-    let mut file = Receiving::begin(&web.app, expected, web.max_file_bytes).await?;
+    let mut file = Receiving::begin(&web.app, expected, web.max_file_bytes);
     while let Some(chunk) = part.chunk().await? {
-        file.push(&chunk);
+        file.push(&chunk).await?;
     }
     Ok(match file.finish(key, Condition::Always) {
         Ok(upload) => Received::Whole(upload),

@@ -18,6 +18,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::Value;
 use tempfile::TempDir;
+use thumbgate::server::{Limits, serve as serve_on};
 use tokio::runtime::Runtime;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -145,7 +146,8 @@ fn serve(runtime: &Runtime, api: Arc<Api>) -> String {
         .with_state(api);
     runtime.spawn(async move {
         let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-        thumbgate::server::serve(listener, router, std::future::pending()).await
+        let limits = Limits { connections: 100, connections_per_client: 100 };
+        serve_on(limits, listener, router, std::future::pending()).await
     });
     address
 }

@@ -46,6 +46,29 @@ pub fn jpeg_claiming(width: u16, height: u16) -> Vec<u8> {
     bytes
 }
 
+/// A black PNG of about so many bytes whose data has Huffman tables of its own for every 13 bytes: no more data than
+/// picture, but hundreds of times the work.
+pub fn png_of_tables(bytes: usize) -> Vec<u8> {
+    // Not the last block, dynamic; the fewest codes; lengths of 18 and 1 have one bit; 0 and "end of block" are one bit.
+    let fields = [(0b100, 3), (0, 5), (0, 5), (14, 4), (0, 6), (1, 3), (0, 30), (0, 12), (1, 3)];
+    let lengths = [(0, 1), (127 << 1 | 1, 8), (106 << 1 | 1, 8), (0, 2), (0, 13), (1, 1)];
+    let block: Vec<bool> = fields
+        .iter()
+        .chain(&lengths)
+        .flat_map(|(value, bits)| (0..*bits).map(move |bit| value >> bit & 1 == 1))
+        .collect();
+    let eight: Vec<u8> = block
+        .repeat(8)
+        .chunks(8)
+        .map(|bits| bits.iter().rev().fold(0, |byte, bit| byte << 1 | u8::from(*bit)))
+        .collect();
+    let rows = bytes / eight.len() * 8;
+    let adler = ((rows * 13 % 65521) as u32) << 16 | 1;
+    let data = [&[0x78, 1][..], &eight.repeat(rows / 8), &[1, 0, 0, 0xff, 0xff], &adler.to_be_bytes()].concat();
+    let header = [&12u32.to_be_bytes()[..], &(rows as u32).to_be_bytes(), &[8, 0, 0, 0, 0]].concat();
+    [b"\x89PNG\r\n\x1a\n".to_vec(), chunk(b"IHDR", &header), chunk(b"IDAT", &data), chunk(b"IEND", b"")].concat()
+}
+
 /// The first so many percent of a file.
 pub fn cut(bytes: &[u8], percent: usize) -> Vec<u8> {
     bytes[..bytes.len() * percent / 100].to_vec()
@@ -63,6 +86,11 @@ fn picture(width: u32, height: u32) -> RgbImage {
             < (i64::from(width.min(height)) / 3).pow(2);
         if in_circle { Rgb([200, 40, 60]) } else { Rgb([(x * 255 / width) as u8, (y * 255 / height) as u8, 128]) }
     })
+}
+
+fn chunk(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+    let named = [kind, content].concat();
+    [&(content.len() as u32).to_be_bytes()[..], &named, &crc32(&named).to_be_bytes()].concat()
 }
 
 /// PNG's CRC, bit by bit: short, and another than the one under test.

@@ -1,7 +1,9 @@
 //! Files that are refused: status, code, what the text says, and that nothing was stored.
 
+use std::time::{Duration, Instant};
+
 use super::client::{Answer, form, form_head};
-use super::pictures::{cut, jpeg, jpeg_claiming, jpeg_of, png, png_claiming};
+use super::pictures::{cut, jpeg, jpeg_claiming, jpeg_of, png, png_claiming, png_of_tables};
 use super::server::Server;
 
 /// A refused file: its name, its content, the outcome, a part of the detail, the reason.
@@ -64,6 +66,22 @@ fn a_picture_of_400_megapixels_in_a_small_file_is_refused() {
         "refused by its header",
     )];
     each_is_refused(&table);
+}
+
+#[test]
+fn a_picture_made_to_take_long_is_given_up() {
+    let small = Server::start();
+    assert_eq!(small.upload("small.png", &png_of_tables(100_000)).outcome(), "201", "of a few tables");
+    let table: Vec<Row> = vec![(
+        "slow.png",
+        png_of_tables(30_000_000),
+        "422 decode-timeout",
+        "CPU time",
+        "two million Huffman tables take seconds",
+    )];
+    let begun = Instant::now();
+    each_is_refused(&table);
+    assert!(begun.elapsed() < Duration::from_secs(40), "twice, and a second each on a machine that does nothing else");
 }
 
 fn each_is_refused(table: &[Row]) {

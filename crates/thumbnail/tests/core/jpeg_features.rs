@@ -81,7 +81,7 @@ fn no_metadata_survives() {
 fn quality_is_that_of_the_options() {
     let file = jpeg::rgb(&scenery(600, 400), 95);
     let bytes = |jpeg_quality| {
-        let options = thumbnail::Options { jpeg_quality, ..thumbnail::Options::default() };
+        let options = Options { jpeg_quality, ..Options::default() };
         thumbnail::thumbnail(&file, &options).unwrap().bytes.len()
     };
     assert!(bytes(40) < bytes(80) && bytes(80) < bytes(98));
