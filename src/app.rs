@@ -23,6 +23,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
+pub use crate::store::with_causes;
 pub use admission::Room;
 pub use stored::{Outcome, mark_rejected, thumbnail_stored_object};
 pub use upload::{Facts, Stored, Storing, Times, Upload, hex, milliseconds, store_upload, withdraw};
@@ -50,6 +51,7 @@ pub struct App {
     keys: KeyLocks,
     janitor: Arc<Janitor>,
     uploads: TaskTracker,
+    probes_on_the_way_in: bool,
 }
 
 /// Why a use case failed, by who is at fault.
@@ -114,12 +116,25 @@ impl App {
             keys: KeyLocks::default(),
             janitor: Janitor::new(),
             uploads: TaskTracker::new(),
+            probes_on_the_way_in: config.on_lambda,
         }
     }
 
     /// The store behind the use cases.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Whether the store can be asked for anything. A function is frozen between events and can't probe it in the
+    /// background, so there the event that finds the pause over does it.
+    ///
+    /// # Errors
+    /// [`store::Error::Down`].
+    pub async fn admit(&self) -> Result<(), Error> {
+        if self.probes_on_the_way_in {
+            self.store.probe_if_due().await;
+        }
+        Ok(self.store.admit()?)
     }
 
     /// Room for a body of at most so many bytes, `MAX_UPLOAD_BYTES` or less. It holds nothing yet.
@@ -199,18 +214,6 @@ pub async fn open(app: &App, bucket: Bucket, key: &str, range: Option<Range>) ->
 /// Those of the core.
 pub fn thumbnail_of(bytes: &[u8], options: &Options) -> Result<Thumbnail, thumbnail::Error> {
     thumbnail::thumbnail(bytes, options)
-}
-
-/// An error with all that lies beneath it, for a log line.
-pub fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }
 
 async fn missing(app: &App, bucket: Bucket, key: &str) -> Error {

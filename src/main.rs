@@ -13,7 +13,7 @@ use thumbgate::config::{Cli, Config, Role, Settings, StoreKind};
 use thumbgate::http::{Web, router};
 use thumbgate::store::local::Local;
 use thumbgate::store::s3::S3;
-use thumbgate::store::{Bucket, Store};
+use thumbgate::store::{Backend, Bucket, Store};
 use thumbgate::{files, health, lambda, server, telemetry};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -47,13 +47,13 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
     let url = config.public_url.clone().unwrap_or_else(|| format!("http://{listening}"));
     let stop = stop_signal()?;
     announce(&config, listening, &url, app.store());
-    let inspection = tokio::spawn({
+    let watching = tokio::spawn({
         let app = Arc::clone(&app);
-        async move { app.inspect_store().await }
+        async move { tokio::join!(app.inspect_store(), app.store().keep_probing()) }
     });
     let deadline =
         server::serve(config.connections, listener, router(Web::new(&config, url, Arc::clone(&app))), stop).await;
-    inspection.abort();
+    watching.abort();
     app.finish(deadline).await;
     Ok(())
 }
@@ -90,15 +90,15 @@ fn start_log(settings: &Settings) -> Result<(), Box<dyn Error>> {
 
 async fn open_store(config: &Config) -> Result<Store, Box<dyn Error>> {
     let names = config.buckets.clone();
-    Ok(match config.store {
+    Ok(Store::new(match config.store {
         StoreKind::Local => {
             let local = Local::open(config.data_dir.clone(), names).await;
-            Store::Local(
+            Backend::Local(
                 local.map_err(|error| format!("DATA_DIR={}: {}", config.data_dir.display(), with_causes(&error)))?,
             )
         }
-        StoreKind::S3 => Store::S3(S3::connect(names, config.s3_force_path_style, config.presign_expires).await),
-    })
+        StoreKind::S3 => Backend::S3(S3::connect(names, config.s3_force_path_style, config.presign_expires).await),
+    }))
 }
 
 fn announce(config: &Config, listening: SocketAddr, url: &str, store: &Store) {

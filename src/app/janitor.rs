@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{Instrument, Span, error, info, warn};
 
 use super::pair::{Orphan, Removal, remove};
-use crate::store::{Bucket, Error, Store};
+use crate::store::{Bucket, Error, Store, with_causes};
 
+/// How long whoever was refused waits for the removal as well. In a store that works it takes far less.
+const AT_FIRST: Duration = Duration::from_secs(2);
 /// How long a removal is tried.
 const PATIENCE: Duration = Duration::from_secs(5 * 60);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -50,7 +52,8 @@ impl Janitor {
     /// Removes what must not stay: now if the store lets us, else in the background. Where the outcome
     /// of a put is unknown it is looked at again later, since the store may still be working on it.
     pub(super) async fn remove(self: &Arc<Self>, store: &Arc<Store>, orphan: Orphan, outcome_is_known: bool) {
-        let outcome = remove(store, &orphan).await;
+        let first = timeout(AT_FIRST, remove(store, &orphan)).await;
+        let outcome = first.unwrap_or_else(|elapsed| Err(Error::Timeout(elapsed.into())));
         if let Ok(Removal::MustStay) = outcome {
             return left_behind(store, &orphan, NO_VERSIONS);
         }
@@ -58,8 +61,15 @@ impl Janitor {
             return;
         }
         if let Err(error) = &outcome {
-            warn!(bucket = store.name_of(orphan.bucket), key = orphan.key, partner_key = orphan.partner_key,
-                upload_id = orphan.upload_id, %error, "an object may stand without its partner; removing it in the background");
+            warn!(
+                bucket = store.name_of(orphan.bucket),
+                key = orphan.key,
+                partner_key = orphan.partner_key,
+                version_id = orphan.version_id,
+                upload_id = orphan.upload_id,
+                cause = with_causes(error),
+                "an object may stand without its partner; removing it in the background"
+            );
         }
         let suspicion = outcome.is_err().then(|| self.suspect(orphan.clone()));
         let (janitor, store) = (Arc::clone(self), Arc::clone(store));
@@ -79,7 +89,7 @@ impl Janitor {
         };
         let left: Vec<Orphan> = self.pending().orphans.values().filter(is_of_key).cloned().collect();
         for orphan in left {
-            remove(store, &orphan).await?;
+            store.under_watch(orphan.bucket, remove(store, &orphan)).await?;
         }
         Ok(())
     }
@@ -108,6 +118,10 @@ impl Janitor {
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
             let Ok(_turn) = self.at_once.acquire().await else { return };
+            // Asking it now would only hold up its return. The last try is made all the same.
+            if store.admit().is_err() && Instant::now() < until {
+                continue;
+            }
             match remove(store, orphan).await {
                 Ok(Removal::MustStay) => return left_behind(store, orphan, NO_VERSIONS),
                 Ok(Removal::Gone) => {
@@ -120,7 +134,7 @@ impl Janitor {
                 Err(_) if Instant::now() < until => {
                     suspicion = suspicion.or_else(|| Some(self.suspect(orphan.clone())));
                 }
-                Err(error) => return left_behind(store, orphan, &error.to_string()),
+                Err(error) => return left_behind(store, orphan, &with_causes(&error)),
             }
         }
     }
@@ -155,6 +169,7 @@ fn left_behind(store: &Store, orphan: &Orphan, reason: &str) {
         key = orphan.key,
         partner_bucket = store.name_of(partner),
         partner_key = orphan.partner_key,
+        version_id = orphan.version_id,
         upload_id = orphan.upload_id,
         reason,
         "an object was left behind that may stand without its partner"

@@ -47,8 +47,17 @@ pub(super) struct Orphan {
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) error: Error,
-    original: Option<Written>,
-    thumbnail: Option<Written>,
+    original: Fate,
+    thumbnail: Fate,
+}
+
+/// What has become of one put of a pair that failed.
+#[derive(Debug)]
+enum Fate {
+    Landed(Written),
+    /// The store may have done it all the same, or may do it yet.
+    Unknown,
+    NeverSent,
 }
 
 /// What has become of an [`Orphan`].
@@ -67,13 +76,12 @@ pub(super) struct WereNew {
     pub(super) thumbnail: bool,
 }
 
-/// Puts both before the deadline, if there is one.
-pub(super) async fn put(store: &Store, pair: &Pair, deadline: Option<Instant>) -> Result<Landed, Failure> {
-    let Some(deadline) = deadline else { return put_both(store, pair).await };
-    match timeout_at(deadline, put_both(store, pair)).await {
-        Ok(outcome) => outcome,
-        Err(elapsed) => Err(Failure { error: Error::Timeout(elapsed.into()), original: None, thumbnail: None }),
-    }
+/// Puts both before the deadline.
+pub(super) async fn put(store: &Store, pair: &Pair, deadline: Instant) -> Result<Landed, Failure> {
+    timeout_at(deadline, put_both(store, pair)).await.unwrap_or_else(|elapsed| {
+        let error = Error::Timeout(elapsed.into());
+        Err(Failure { error, original: Fate::Unknown, thumbnail: Fate::Unknown })
+    })
 }
 
 /// Both at once, or the original first where it must not exist yet.
@@ -87,7 +95,7 @@ async fn put_both(store: &Store, pair: &Pair) -> Result<Landed, Failure> {
         }
         Condition::IfAbsent | Condition::IfRevision(_) => match put_original.await {
             Ok(original) => both(Ok(original), put_thumbnail.await),
-            Err(error) => Err(Failure { error, original: None, thumbnail: None }),
+            Err(error) => Err(Failure { original: Fate::of(&error), thumbnail: Fate::NeverSent, error }),
         },
     }
 }
@@ -95,15 +103,35 @@ async fn put_both(store: &Store, pair: &Pair) -> Result<Landed, Failure> {
 fn both(original: Result<Written, Error>, thumbnail: Result<Written, Error>) -> Result<Landed, Failure> {
     match (original, thumbnail) {
         (Ok(original), Ok(thumbnail)) => Ok(Landed { original, thumbnail }),
-        (Err(error), thumbnail) => Err(Failure { error, original: None, thumbnail: thumbnail.ok() }),
-        (original, Err(error)) => Err(Failure { error, original: original.ok(), thumbnail: None }),
+        (Err(error), thumbnail) => {
+            let thumbnail = thumbnail.map_or_else(|error| Fate::of(&error), Fate::Landed);
+            Err(Failure { original: Fate::of(&error), thumbnail, error })
+        }
+        (Ok(original), Err(error)) => {
+            Err(Failure { original: Fate::Landed(original), thumbnail: Fate::of(&error), error })
+        }
+    }
+}
+
+impl Fate {
+    fn of(error: &Error) -> Self {
+        if error.is_before_sending() { Self::NeverSent } else { Self::Unknown }
+    }
+
+    fn written(&self) -> Option<&Written> {
+        match self {
+            Self::Landed(written) => Some(written),
+            Self::Unknown | Self::NeverSent => None,
+        }
     }
 }
 
 impl Failure {
-    /// The same as what would have to be removed.
-    pub(super) fn orphans(&self, pair: &Pair, were_new: WereNew) -> [Orphan; 2] {
-        pair.orphans(were_new, self.original.as_ref(), self.thumbnail.as_ref())
+    /// The same as what has to be removed: both, but for what was never sent.
+    pub(super) fn orphans(&self, pair: &Pair, were_new: WereNew) -> [Option<Orphan>; 2] {
+        let [original, thumbnail] = pair.orphans(were_new, self.original.written(), self.thumbnail.written());
+        let was_sent = |fate: &Fate| !matches!(fate, Fate::NeverSent);
+        [was_sent(&self.original).then_some(original), was_sent(&self.thumbnail).then_some(thumbnail)]
     }
 }
 
@@ -147,7 +175,7 @@ pub(super) async fn remove(store: &Store, orphan: &Orphan) -> Result<Removal, Er
         store.remove(orphan.bucket, &orphan.key, Some(version_id)).await?;
     }
     for _ in 0..MOST_OWN_VERSIONS {
-        let newest = match store.head(orphan.bucket, &orphan.key).await {
+        let newest = match store.head_to_undo(orphan.bucket, &orphan.key).await {
             Ok(newest) => newest,
             Err(Error::NotFound) => return Ok(Removal::Gone),
             Err(error) => return Err(error),

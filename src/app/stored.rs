@@ -16,6 +16,7 @@ use tracing::info;
 use uuid::Uuid;
 
 use super::admission::Room;
+use super::pair::Orphan;
 use super::upload::{decode, hex, milliseconds};
 use super::{App, Error};
 use crate::key::OriginalKey;
@@ -47,6 +48,7 @@ pub enum Outcome {
 /// # Errors
 /// [`Error::Busy`], [`Error::Store`] and [`Error::Internal`]: trying again later can help.
 pub async fn thumbnail_stored_object(app: &Arc<App>, key: &OriginalKey) -> Result<Outcome, Error> {
+    app.admit().await?;
     let _turn = app.keys.lock(key.as_str()).await;
     for _ in 0..TRIES {
         if let Some(outcome) = attempt(app, key).await? {
@@ -155,13 +157,13 @@ async fn put(
     made: &Thumbnail,
     condition: &Condition,
 ) -> Result<Option<Outcome>, Error> {
-    let thumbnail_key = key.thumbnail();
+    let (thumbnail_key, upload_id) = (key.thumbnail(), Uuid::now_v7().to_string());
     let object = Object {
         bytes: Bytes::copy_from_slice(&made.bytes),
         content_type: made.format.content_type(),
         cache_control: cache_control(app.key_layout),
         metadata: Metadata {
-            upload_id: Some(Uuid::now_v7().to_string()),
+            upload_id: Some(upload_id.clone()),
             source_sha256: Some(source.sha256.clone()),
             source_version_id: source.stat.version_id.clone(),
             sha256: Some(hex(&Sha256::digest(&made.bytes))),
@@ -175,11 +177,15 @@ async fn put(
         Some(now) if now.revision == source.stat.revision => Ok(Some(Outcome::Created)),
         Some(_) => Ok(None),
         None => {
-            if let Some(version_id) = &written.version_id {
-                app.store.remove(Bucket::Thumbnails, &thumbnail_key, Some(version_id)).await?;
-            } else if *condition == Condition::IfAbsent {
-                app.store.remove(Bucket::Thumbnails, &thumbnail_key, None).await?;
-            }
+            let orphan = Orphan {
+                bucket: Bucket::Thumbnails,
+                key: thumbnail_key,
+                partner_key: key.as_str().into(),
+                upload_id,
+                version_id: written.version_id,
+                key_was_new: *condition == Condition::IfAbsent,
+            };
+            app.janitor.remove(&app.store, orphan, true).await;
             Ok(Some(Outcome::Gone))
         }
     }

@@ -21,6 +21,9 @@ use super::{App, Error};
 use crate::key::{Layout, OriginalKey};
 use crate::store::{self, Condition, Metadata, Object, cache_control};
 
+/// What may be asked of the store before a pair is put, on top of what the puts take.
+const QUESTIONS: Duration = Duration::from_secs(3);
+
 /// A file that has arrived as a whole.
 #[derive(Debug)]
 pub struct Upload {
@@ -138,8 +141,13 @@ pub fn milliseconds(duration: Duration) -> f64 {
 }
 
 async fn run(app: Arc<App>, upload: Upload) -> Result<Stored, Error> {
+    // It may have come to be known while the body came. There is no use in decoding then.
+    app.admit().await?;
     let begun = Instant::now();
-    let thumbnail = before(upload.deadline, decode(&app, upload.bytes.clone())).await?;
+    let thumbnail = match upload.deadline {
+        Some(deadline) => before(deadline, decode(&app, upload.bytes.clone())).await?,
+        None => decode(&app, upload.bytes.clone()).await?,
+    };
     let decode = begun.elapsed();
     warn_of_disguise(&upload.key, &thumbnail);
     let [mut original_facts, mut thumbnail_facts] = facts(&upload, &thumbnail);
@@ -203,9 +211,12 @@ fn pair_of(
 }
 
 async fn store(app: &App, pair: &Pair, deadline: Option<Deadline>) -> Result<(Landed, [Orphan; 2]), Error> {
+    let longest = app.store.operation_time(pair.original.bytes.len() as u64) + QUESTIONS;
+    let longest = Deadline::now() + longest;
+    let deadline = deadline.map_or(longest, |deadline| deadline.min(longest));
     let were_new = before(deadline, async {
         app.janitor.settle(&app.store, &pair.original_key).await?;
-        Ok(which_were_new(app, pair).await)
+        which_were_new(app, pair).await
     });
     let were_new = were_new.await?;
     let _in_flight = pair.orphans(were_new, None, None).map(|orphan| app.janitor.suspect(orphan));
@@ -220,14 +231,18 @@ async fn store(app: &App, pair: &Pair, deadline: Option<Deadline>) -> Result<(La
         return Err(Error::AlreadyExists { key: pair.original_key.clone() });
     }
     let [original, thumbnail] = failure.orphans(pair, were_new);
-    let remove = |orphan| app.janitor.remove(&app.store, orphan, false);
-    tokio::join!(remove(original), remove(thumbnail));
+    tokio::join!(undo(app, original), undo(app, thumbnail));
     Err(Error::Store(failure.error))
 }
 
+async fn undo(app: &App, orphan: Option<Orphan>) {
+    if let Some(orphan) = orphan {
+        app.janitor.remove(&app.store, orphan, false).await;
+    }
+}
+
 /// Gives work up where it would take longer than there is time.
-async fn before<T>(deadline: Option<Deadline>, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let Some(deadline) = deadline else { return work.await };
+async fn before<T>(deadline: Deadline, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     match timeout_at(deadline, work).await {
         Ok(outcome) => outcome,
         Err(elapsed) => Err(Error::Store(store::Error::Timeout(elapsed.into()))),
@@ -235,13 +250,19 @@ async fn before<T>(deadline: Option<Deadline>, work: impl Future<Output = Result
 }
 
 /// Asks the store only where the answer can matter: see [`pair`].
-async fn which_were_new(app: &App, pair: &Pair) -> WereNew {
-    let keeps_versions = app.keeps_versions().await.unwrap_or(false);
-    match app.key_layout {
+async fn which_were_new(app: &App, pair: &Pair) -> Result<WereNew, Error> {
+    let keeps_versions = match app.keeps_versions().await {
+        Ok(keeps_versions) => keeps_versions,
+        // Who does not answer this will not answer a put either.
+        Err(error @ (store::Error::Timeout(_) | store::Error::Down { .. })) => return Err(error.into()),
+        // Who may not ask may still put.
+        Err(_) => false,
+    };
+    Ok(match app.key_layout {
         _ if keeps_versions => WereNew { original: false, thumbnail: false },
         Layout::Unique => WereNew { original: true, thumbnail: true },
         Layout::Name => pair::were_new(&app.store, &pair.original_key, &pair.thumbnail_key).await,
-    }
+    })
 }
 
 fn facts(upload: &Upload, thumbnail: &Thumbnail) -> [Facts; 2] {

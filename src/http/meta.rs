@@ -46,6 +46,7 @@ pub(super) async fn health() -> impl IntoResponse {
 
 /// `GET /ready`: both buckets can be used.
 pub(super) async fn ready(State(web): State<Arc<Web>>) -> Result<impl IntoResponse, Refusal> {
+    web.app.admit().await?;
     let store = web.app.store();
     let (uploads, thumbnails) = tokio::join!(store.check(Bucket::Uploads), store.check(Bucket::Thumbnails));
     for (bucket, checked) in [(Bucket::Uploads, uploads), (Bucket::Thumbnails, thumbnails)] {

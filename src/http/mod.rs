@@ -3,6 +3,7 @@
 mod body;
 mod context;
 mod disposition;
+mod down;
 mod download;
 mod events;
 mod gateway;
@@ -94,8 +95,6 @@ pub fn router(web: Web) -> Router {
     let drain_at_most = 2 * web.max_file_bytes;
     let objects = put(upload::put).get(download::original);
     Router::new()
-        .route("/", get(page::index))
-        .route("/static/{file}", get(page::file))
         .route("/uploads", post(upload::post))
         .route("/uploads/", put(upload::put))
         .route("/uploads/presigned", post(presign::post))
@@ -103,6 +102,10 @@ pub fn router(web: Web) -> Router {
         .route("/thumbnails/{*key}", get(download::thumbnail))
         .route("/result/{*key}", get(page::result))
         .route("/events/s3", post(events::post))
+        // What comes before this line needs the store.
+        .route_layer(from_fn_with_state(Arc::clone(&web), down::refuse_while_down))
+        .route("/", get(page::index))
+        .route("/static/{file}", get(page::file))
         .route("/limits", get(meta::limits))
         .route("/health", get(meta::health))
         .route("/ready", get(meta::ready))

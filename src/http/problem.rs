@@ -300,8 +300,15 @@ fn of_store(error: &store::Error) -> Problem {
         store::Error::Timeout(_) => {
             Problem::new(Code::StorageTimeout, "the store did not answer in time").caused_by(with_causes(error))
         }
-        store::Error::Unavailable(_) => {
+        store::Error::Unavailable(_) | store::Error::Refused(_) => {
             Problem::new(Code::StorageUnavailable, "the store did not do what it was asked")
+                .caused_by(with_causes(error))
+        }
+        store::Error::Down { retry_in } => {
+            // Rounded up: whoever comes back too early is refused once more.
+            let seconds = u32::try_from(retry_in.as_secs() + 1).unwrap_or(u32::MAX);
+            Problem::new(Code::NotReady, "the store is known to be down")
+                .retry_after(seconds)
                 .caused_by(with_causes(error))
         }
     }

@@ -32,6 +32,7 @@ mod write;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::io::AsyncReadExt;
 use tokio_util::io::ReaderStream;
@@ -39,6 +40,7 @@ use tokio_util::io::ReaderStream;
 pub use self::open::OpenError;
 
 use self::layout::Place;
+use super::watch::operation_time;
 use super::{Bucket, BucketNames, Condition, Download, Error, Object, Range, Stat, Written};
 
 /// How much of a file is read at a time.
@@ -69,7 +71,8 @@ impl Local {
         Ok(Local { names, uploads, thumbnails })
     }
 
-    /// Writes an object under a key, whole or not at all, also where nobody waits for the outcome any more.
+    /// Writes an object under a key, whole or not at all, also where nobody waits for the outcome any more; but not
+    /// later than an operation may take.
     ///
     /// # Errors
     /// [`Error::AlreadyExists`] or [`Error::Changed`] where the condition does not hold; [`Error::Unavailable`] where the folder is
@@ -84,7 +87,8 @@ impl Local {
         let place = self.place(bucket, key).ok_or_else(|| failure::bad_key(key))?;
         let object = object.clone();
         let condition = condition.clone();
-        let version = blocking(move || write::put(&place, &object, &condition)).await?;
+        let until = Instant::now() + operation_time(object.bytes.len() as u64);
+        let version = blocking(move || write::put(&place, &object, &condition, until)).await?;
         Ok(Written { version_id: Some(version.to_string()) })
     }
 

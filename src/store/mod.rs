@@ -4,18 +4,22 @@
 //! either. Keys are taken as they are: [`crate::key`] has made them safe, or a client has named an object
 //! that may not exist.
 
+mod breaker;
+mod either;
 pub mod local;
 pub mod s3;
+mod watch;
 
 use std::fmt;
 use std::pin::Pin;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_util::Stream;
 use serde::{Deserialize, Serialize};
 
 use crate::key::Layout;
+pub use either::{Backend, Store};
 
 /// One of the two buckets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -216,149 +220,52 @@ pub enum Error {
     /// No answer in time. A write may have landed all the same.
     #[error("no answer from the store in time")]
     Timeout(#[source] Cause),
-    /// The store refused, broke, or could not be reached. A write may have landed all the same.
+    /// The store broke, or could not be reached. A write may have landed all the same.
     #[error("the store failed")]
     Unavailable(#[source] Cause),
+    /// The store works, but won't do this: it is not permitted, or there is no room.
+    #[error("the store refused")]
+    Refused(#[source] Cause),
+    /// Not even asked: it has failed too often. Why stands in the log, where that came to be known.
+    #[error("the store is known to be down")]
+    Down {
+        /// When it is asked again.
+        retry_in: Duration,
+    },
+}
+
+impl Error {
+    /// Whether it shows that the store is down. What has to do with one key or one right of ours does not: else
+    /// who asks for the wrong things could keep all others out.
+    fn is_of_a_store_that_is_down(&self) -> bool {
+        match self {
+            Self::Timeout(_) | Self::Unavailable(_) => true,
+            Self::NotFound
+            | Self::AlreadyExists
+            | Self::Changed
+            | Self::RangeNotSatisfiable { .. }
+            | Self::Refused(_)
+            | Self::Down { .. } => false,
+        }
+    }
+
+    /// Whether nothing of a write can have landed, since it was never sent.
+    pub fn is_before_sending(&self) -> bool {
+        matches!(self, Self::Down { .. })
+    }
 }
 
 /// What lies beneath a failure; for the log, never for a client.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Either store.
-#[derive(Debug)]
-pub enum Store {
-    /// A folder on this machine.
-    Local(local::Local),
-    /// S3, or a server that speaks its protocol.
-    S3(s3::S3),
-}
-
-impl Store {
-    /// Writes an object under a key, whole or not at all.
-    ///
-    /// # Errors
-    /// [`Error::AlreadyExists`] or [`Error::Changed`] where the condition does not hold; [`Error::Timeout`]
-    /// and [`Error::Unavailable`] leave it open whether the write landed.
-    pub async fn put(
-        &self,
-        bucket: Bucket,
-        key: &str,
-        object: &Object,
-        condition: &Condition,
-    ) -> Result<Written, Error> {
-        match self {
-            Self::Local(local) => local.put(bucket, key, object, condition).await,
-            Self::S3(s3) => s3.put(bucket, key, object, condition).await,
-        }
+/// An error with all that lies beneath it, for a log line.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
     }
-
-    /// The facts of the newest version.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] where there is none, also where the newest version is a deletion.
-    pub async fn head(&self, bucket: Bucket, key: &str) -> Result<Stat, Error> {
-        match self {
-            Self::Local(local) => local.head(bucket, key).await,
-            Self::S3(s3) => s3.head(bucket, key).await,
-        }
-    }
-
-    /// The newest version, or a part of it.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], or [`Error::RangeNotSatisfiable`].
-    pub async fn get(&self, bucket: Bucket, key: &str, range: Option<Range>) -> Result<Download, Error> {
-        match self {
-            Self::Local(local) => local.get(bucket, key, range).await,
-            Self::S3(s3) => s3.get(bucket, key, range).await,
-        }
-    }
-
-    /// Removes one version for good, so that the one before it is the newest again. Removing what is
-    /// not there is success. `None` stands for the only version of a bucket that keeps none.
-    ///
-    /// # Errors
-    /// [`Error::Timeout`] or [`Error::Unavailable`].
-    pub async fn remove(&self, bucket: Bucket, key: &str, version_id: Option<&str>) -> Result<(), Error> {
-        match self {
-            Self::Local(local) => local.remove(bucket, key, version_id).await,
-            Self::S3(s3) => s3.remove(bucket, key, version_id).await,
-        }
-    }
-
-    /// Whether a bucket can be reached and used.
-    ///
-    /// # Errors
-    /// [`Error::Timeout`] or [`Error::Unavailable`], with the cause.
-    pub async fn check(&self, bucket: Bucket) -> Result<(), Error> {
-        match self {
-            Self::Local(local) => local.check(bucket).await,
-            Self::S3(s3) => s3.check(bucket).await,
-        }
-    }
-
-    /// Whether a bucket keeps earlier versions of an object.
-    ///
-    /// # Errors
-    /// [`Error::Timeout`] or [`Error::Unavailable`].
-    pub async fn keeps_versions(&self, bucket: Bucket) -> Result<bool, Error> {
-        match self {
-            Self::Local(_) => Ok(true),
-            Self::S3(s3) => s3.keeps_versions(bucket).await,
-        }
-    }
-
-    /// A short-lived link to an object at the store itself; none where the store has no address.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] where the credentials to sign with can't be had.
-    pub async fn presigned(&self, bucket: Bucket, key: &str, method: ReadMethod) -> Result<Option<String>, Error> {
-        match self {
-            Self::Local(_) => Ok(None),
-            Self::S3(s3) => s3.presigned(bucket, key, method).await.map(Some),
-        }
-    }
-
-    /// A short-lived link that takes the bytes of an original straight into the store; none where the store
-    /// has no address.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] where the credentials to sign with can't be had.
-    pub async fn presigned_put(&self, announced: &Announced<'_>) -> Result<Option<WriteLink>, Error> {
-        match self {
-            Self::Local(_) => Ok(None),
-            Self::S3(s3) => s3.presigned_put(announced).await.map(Some),
-        }
-    }
-
-    /// Remembers that no thumbnail can be made of one version of an original, and the problem's code. The
-    /// local store remembers nothing: no file gets there by itself.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] where the version is gone, else [`Error::Timeout`] or [`Error::Unavailable`].
-    pub async fn mark_rejected(&self, key: &str, version_id: Option<&str>, code: &str) -> Result<(), Error> {
-        match self {
-            Self::Local(_) => Ok(()),
-            Self::S3(s3) => s3.mark_rejected(key, version_id, code).await,
-        }
-    }
-
-    /// The problem's code that the newest version of an original was marked with, if it was.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], [`Error::Timeout`] or [`Error::Unavailable`].
-    pub async fn rejection(&self, key: &str) -> Result<Option<String>, Error> {
-        match self {
-            Self::Local(_) => Ok(None),
-            Self::S3(s3) => s3.rejection(key).await,
-        }
-    }
-
-    /// What the bucket is called.
-    pub fn name_of(&self, bucket: Bucket) -> &str {
-        match self {
-            Self::Local(local) => local.names().of(bucket),
-            Self::S3(s3) => s3.names().of(bucket),
-        }
-    }
+    text
 }

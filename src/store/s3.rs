@@ -17,17 +17,12 @@ use aws_sdk_s3::primitives::ByteStream as SdkBytes;
 use aws_sdk_s3::types::{BucketVersioningStatus, Tag, Tagging};
 use futures_util::stream;
 
+use super::watch::{ATTEMPTS, attempt_time};
 use super::{
     Announced, Bucket, BucketNames, ByteStream, Condition, Download, Error, Metadata, Object, Range, ReadMethod, Stat,
     WriteLink, Written,
 };
 
-/// Attempts per operation: idle pooled connections die after about 20 seconds, so that a first failure
-/// says nothing yet.
-const ATTEMPTS: u32 = 3;
-/// What one attempt may take, on top of its bytes at [`SLOWEST_BYTES_PER_SECOND`].
-const ATTEMPT: Duration = Duration::from_secs(5);
-const SLOWEST_BYTES_PER_SECOND: u64 = 1_000_000;
 const CONNECT: Duration = Duration::from_secs(3);
 
 /// Two buckets of one S3 account.
@@ -76,6 +71,8 @@ impl S3 {
             match status_of(&error) {
                 // A write of the same key is under way, which is worth another try.
                 Some(409) if tries_left > 0 => tokio::time::sleep(Duration::from_millis(100)).await,
+                // So is one whose bytes were damaged on the way.
+                Some(400) if tries_left > 0 && error.code().is_some_and(is_of_damage) => {}
                 Some(404) if is_missing_object(&error) => return Err(Error::Changed),
                 Some(412) => return self.own_or_refused(bucket, key, object, condition).await,
                 _ => return Err(failed(&error)),
@@ -261,8 +258,7 @@ impl S3 {
 
 /// The connect timeout never varies: the SDK keeps one connection pool for each value of it.
 fn timeouts_for(bytes: u64) -> TimeoutConfig {
-    let attempt = ATTEMPT + Duration::from_millis(bytes * 1_000 / SLOWEST_BYTES_PER_SECOND);
-    TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(attempt).build()
+    TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(attempt_time(bytes)).build()
 }
 
 /// Buckets without versions give none, or the text `null` where versioning is suspended.
@@ -323,6 +319,11 @@ fn status_of<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
 }
 
+/// The store's word for bytes that are not those which were signed or summed up.
+fn is_of_damage(code: &str) -> bool {
+    matches!(code, "BadDigest" | "XAmzContentSHA256Mismatch" | "XAmzContentChecksumMismatch" | "IncompleteBody")
+}
+
 /// A 404 is about the object, unless it says that the bucket is missing.
 fn is_missing_object<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
     status_of(error) == Some(404) && error.code() != Some("NoSuchBucket")
@@ -338,8 +339,15 @@ where
 fn failed<E: std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> Error {
     let cause = DisplayErrorContext(error).to_string().into();
     match error {
-        SdkError::TimeoutError(_) => Error::Timeout(cause),
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => Error::Timeout(cause),
+        SdkError::TimeoutError(_) => return Error::Timeout(cause),
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => return Error::Timeout(cause),
+        _ => {}
+    }
+    match status_of(error) {
+        // A bucket that is missing; a store that is too slow or too busy.
+        Some(404 | 408 | 429) => Error::Unavailable(cause),
+        // Not permitted, not to be had, not made for it: of one request, whatever becomes of others.
+        Some(400..=499 | 501) => Error::Refused(cause),
         _ => Error::Unavailable(cause),
     }
 }

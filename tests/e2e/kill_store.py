@@ -27,8 +27,8 @@ from harness import JPEG, Service, equal, form, run_checks, sha256, until, with_
 
 AT_ONCE = 32
 DOWN_SECONDS = 4
-# A client that is refused waits before its next file, as Retry-After asks of it.
-REFUSED_SECONDS = 0.4
+# A client whose upload failed waits before its next file; one that is refused, as long as Retry-After asks of it.
+FAILED_SECONDS = 0.4
 PATIENCE_SECONDS = 300
 # Every seventh upload takes one of a few names again and again.
 SHARED_NAMES = 10
@@ -136,7 +136,7 @@ def send_from(run: Run, numbers: queue.SimpleQueue) -> None:
         response = connection.getresponse()
         run.sent.append(Sent(name_of(number), sha256(content), begun, response.status, json.loads(response.read())))
         if response.status != 201:
-            time.sleep(REFUSED_SECONDS)
+            time.sleep(float(response.getheader("Retry-After", FAILED_SECONDS)))
 
 
 def picture_of(number: int) -> bytes:

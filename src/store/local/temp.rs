@@ -38,7 +38,10 @@ impl Temp {
         let folder = folder(root);
         loop {
             let path = folder.join(format!("{}.part", Uuid::now_v7()));
-            let file = File::create_new(&path).doing("create", &path)?;
+            let file = match File::create_new(&path) {
+                Err(e) if e.kind() == ErrorKind::NotFound => return Err(Failure::gone(folder, &e)),
+                created => created.doing("create", &path)?,
+            };
             let temp = Self { path, file };
             match temp.file.try_lock() {
                 // Between creation and lock another process's cleaning may have taken it for a dead one's.

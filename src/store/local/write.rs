@@ -4,7 +4,7 @@
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::failure::{Doing, Failure};
 use super::layout::{self, Found, Place};
@@ -13,8 +13,9 @@ use super::temp::Temp;
 use super::{counter, folder, lock, read};
 use crate::store::{Condition, Error, Object};
 
-/// Writes an object; the version it became.
-pub(super) fn put(place: &Place, object: &Object, condition: &Condition) -> Result<u64, Error> {
+/// Writes an object; the version it became. On a disk that hangs it may come to its end late. After `until` it does
+/// not take place: whoever waited for it has given it up, and has looked in vain for what to undo.
+pub(super) fn put(place: &Place, object: &Object, condition: &Condition, until: Instant) -> Result<u64, Error> {
     // A look before the bytes are written saves writing them; the one that counts is under the lock.
     check(condition, standing(place)?)?;
     let temp = Temp::holding(&place.root, &object.bytes)?;
@@ -26,6 +27,9 @@ pub(super) fn put(place: &Place, object: &Object, condition: &Condition) -> Resu
         (Some(file), Some(last)) if last.is(file) => record_next(place, &temp, object, &last)?,
         (standing, _) => record_anew(place, &temp, object, standing)?,
     };
+    if Instant::now() > until {
+        return Err(Error::Timeout("the disk took too long".into()));
+    }
     appear(place, &temp)?;
     Ok(version)
 }

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::time::{Duration, Instant};
 
 use super::super::open::has_two_cases;
-use super::super::{OpenError, layout};
+use super::super::{OpenError, layout, write};
 use super::*;
 
 #[tokio::test]
@@ -143,6 +144,20 @@ async fn a_write_that_fails_half_way_leaves_nothing_and_hides_nothing() {
     let two = put(&f.store, "a.jpg", "two").await;
     assert_eq!(facts(&f.store, "a.jpg").await, format!("3 image/png {two} id of two"));
     f.store.remove(UPLOADS, "a.jpg", Some(&two)).await.unwrap();
+    assert_eq!(facts(&f.store, "a.jpg").await, format!("3 image/png {one} id of one"));
+}
+
+#[tokio::test]
+async fn a_write_that_comes_too_late_does_not_take_place() {
+    let f = fixture().await;
+    let one = put(&f.store, "a.jpg", "one").await;
+    let place = f.store.place(UPLOADS, "a.jpg").unwrap();
+    let late = write::put(&place, &object("two"), &Condition::Always, Instant::now() - Duration::from_secs(1));
+    assert!(matches!(late, Err(Error::Timeout(_))), "{late:?}");
+    assert_eq!(facts(&f.store, "a.jpg").await, format!("3 image/png {one} id of one"));
+    assert_eq!(fs::read_dir(f.path(".thumbgate/tmp")).unwrap().count(), 0);
+    let three = put(&f.store, "a.jpg", "three").await;
+    f.store.remove(UPLOADS, "a.jpg", Some(&three)).await.unwrap();
     assert_eq!(facts(&f.store, "a.jpg").await, format!("3 image/png {one} id of one"));
 }
 

@@ -1,7 +1,8 @@
 //! Earlier versions, conditions, and several users of one folder.
 
-use std::fs;
+use std::fs::{self, File};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::super::counter;
 use super::*;
@@ -62,6 +63,28 @@ async fn versions_of_equal_size_and_time_are_told_apart() {
         assert!(facts(&f.store, "a.jpg").await.ends_with(&format!("id of {number:02}")));
         assert_eq!(text(&f.store, "a.jpg").await.unwrap(), format!("{number:02}"));
     }
+}
+
+/// The first version is of a time that is still to come.
+#[tokio::test]
+async fn a_clock_that_goes_back_changes_neither_order_nor_ids() {
+    let f = fixture().await;
+    let one = put(&f.store, "a.jpg", "one").await;
+    let file = File::options().write(true).open(f.path("a.jpg")).unwrap();
+    let was = file.metadata().unwrap().modified().unwrap();
+    let ahead = was + Duration::from_secs(365 * 24 * 3600);
+    file.set_modified(ahead).unwrap();
+    let nanoseconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap().as_nanos().to_string();
+    let record = f.path(".thumbgate/records/a.jpg");
+    let line = fs::read_to_string(&record).unwrap();
+    fs::write(&record, line.replace(&nanoseconds(was), &nanoseconds(ahead))).unwrap();
+    assert_eq!(facts(&f.store, "a.jpg").await, format!("3 image/png {one} id of one"));
+    let two = put(&f.store, "a.jpg", "two").await;
+    assert!(two.parse::<u64>().unwrap() > one.parse().unwrap(), "{two} comes after {one}");
+    let f = f.reopened().await;
+    assert_eq!(facts(&f.store, "a.jpg").await, format!("3 image/png {two} id of two"));
+    f.store.remove(UPLOADS, "a.jpg", Some(&two)).await.unwrap();
+    assert_eq!(facts(&f.store, "a.jpg").await, format!("3 image/png {one} id of one"));
 }
 
 #[tokio::test]
