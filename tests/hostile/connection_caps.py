@@ -1,0 +1,81 @@
+"""Who has too many connections is cut off at once, and nobody else is."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import time
+
+from harness import JPEG, Service
+from report import Report
+from watched import expect_alive
+from wire import HOME, address, get, port_of, post, talk
+
+PER_CLIENT = 256
+CLOSED_WITHIN = 3
+GREEDY, OTHER = address(0), address(1)
+
+
+def check(report: Report, _long: bool) -> None:
+    one_client_has_no_more_than_its_share(report)
+    all_together_have_no_more_than_the_cap(report)
+
+
+def one_client_has_no_more_than_its_share(report: Report) -> None:
+    """By default."""
+    with Service.started() as service, contextlib.ExitStack() as stack:
+        port = port_of(service)
+        greedy = [opened(stack, port, GREEDY) for _ in range(PER_CLIENT + 100)]
+        kept = len(greedy) - len(closed_soon(greedy))
+        report.figure("connections of one address", f"{kept} of {len(greedy)} are kept")
+        report.expect(kept == PER_CLIENT, f"{PER_CLIENT} connections of one address are kept: {kept}")
+        others = [talk(port, post(f"other-{i}.jpg", JPEG.read_bytes()), source=OTHER, more=0.1) for i in range(10)]
+        report.expect(
+            all(told.startswith("201") for told in map(describe, others)),
+            f"another address uploads meanwhile: {sorted(set(map(describe, others)))}",
+        )
+        expect_alive(report, service, JPEG.read_bytes(), "too many connections")
+        for connection in greedy:
+            connection.close()
+        time.sleep(1)
+        again = talk(port, get("/health"), source=GREEDY, more=0.1)
+        report.expect(describe(again).startswith("200"), f"who has closed its connections is served again: {again.told()}")
+
+
+def all_together_have_no_more_than_the_cap(report: Report) -> None:
+    """Four addresses with fifteen connections each, where forty are allowed."""
+    with Service.started(MAX_CONNECTIONS="40", MAX_CONNECTIONS_PER_CLIENT="20") as service, contextlib.ExitStack() as stack:
+        port = port_of(service)
+        crowd = [opened(stack, port, address(number % 4)) for number in range(60)]
+        kept = len(crowd) - len(closed_soon(crowd))
+        report.figure("connections of all addresses", f"{kept} of {len(crowd)} are kept, 40 allowed")
+        report.expect(kept == 40, f"40 connections are kept: {kept}")
+        for connection in crowd:
+            connection.close()
+        time.sleep(1)
+        expect_alive(report, service, JPEG.read_bytes(), "a crowd that has gone")
+
+
+def opened(stack: contextlib.ExitStack, port: int, source: str) -> socket.socket:
+    connection = socket.create_connection((HOME, port), timeout=10, source_address=(source, 0))
+    stack.callback(connection.close)
+    return connection
+
+
+def closed_soon(connections: list[socket.socket]) -> list[socket.socket]:
+    """Those that the service has closed, though nothing was sent on them."""
+    waiting = {connection.fileno(): connection for connection in connections}
+    poll = select.poll()
+    for number in waiting:
+        poll.register(number, select.POLLIN)
+    closed, deadline = [], time.monotonic() + CLOSED_WITHIN
+    while (left := deadline - time.monotonic()) > 0:
+        for number, _ in poll.poll(left * 1000):
+            poll.unregister(number)
+            closed.append(waiting.pop(number))
+    return closed
+
+
+def describe(what) -> str:
+    return what.told()
