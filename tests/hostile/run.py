@@ -90,14 +90,22 @@ def run_together(names: list[str], long: bool, folder: Path) -> list[tuple[str, 
                 del running[name]
                 outcomes.append((name, finished(name, folder, seconds), seconds))
             if seconds > SECONDS[long]:
-                outcomes += [(name, overdue(long), seconds) for name in running]
                 break
     finally:
-        for process in running.values():
-            process.terminate()
-        for process in running.values():
+        stop(running.values())
+    return outcomes + [(name, finished(name, folder, seconds), seconds) for name in running]
+
+
+def stop(processes) -> None:
+    """Those that are still there; they end their services themselves, as long as they can."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
             process.wait(timeout=30)
-    return outcomes
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def start(name: str, long: bool, folder: Path) -> subprocess.Popen:
@@ -112,15 +120,9 @@ def finished(name: str, folder: Path, seconds: float) -> Report:
     file = folder / f"{name}.json"
     report = Report.read(file) if file.exists() else Report()
     if not file.exists():
-        report.failures.append("the check's process ended without a report")
+        report.failures.append(f"there is no report of it after {seconds:.0f} s")
     print(f"{'FAILED' if report.failures else 'ok'} {name} ({seconds:.1f} s)", flush=True)
     print((folder / f"{name}.txt").read_text(errors="replace"), end="", flush=True)
-    return report
-
-
-def overdue(long: bool) -> Report:
-    report = Report()
-    report.failures.append(f"not over within {SECONDS[long]} s")
     return report
 
 
