@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import time
-from pathlib import Path
 
 import bad_pictures
+from bad_pictures import Bad
 from harness import JPEG, REPOSITORY, Answer, Service, files_under, sha256
 from report import Report, in_mb, percentile, spread
 from watched import MOST_MEMORY, Process, expect_alive, expect_no_fault
@@ -29,7 +29,7 @@ def check(report: Report, _long: bool) -> None:
         refused(report, service, "of the corpus", corpus(report))
         after = digests(service)
         changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
-        report.figure("files under the data folder", f"{len(before)} before, {len(after)} after, {len(changed)} changed")
+        report.figure("files in the data folder", f"{len(before)} before, {len(after)} after, {len(changed)} changed")
         report.expect(not changed, f"both stores are unchanged: {changed[:5]}")
         bombs(report, service)
         expect_alive(report, service, JPEG.read_bytes(), "bad files")
@@ -40,20 +40,20 @@ def digests(service: Service) -> dict[str, str]:
     return {name: sha256(content) for name, content in files_under(service.data).items()}
 
 
-def corpus(report: Report) -> list[bad_pictures.Bad]:
+def corpus(report: Report) -> list[Bad]:
     index = CORPUS / "index.csv"
     if not index.exists():
-        report.leave_unchecked("hostile bad files: there is no ../shared/corpus, so that only what is made here is sent")
+        report.leave_unchecked("bad files: there is no ../shared/corpus, so that only those made here are sent")
         return []
     with open(index, newline="") as lines:
         rows = [row for row in csv.DictReader(lines) if row["class"] == "bad"]
     return [
-        bad_pictures.Bad(f"corpus.{row['format'].lower()}", (CORPUS / row["path"]).read_bytes(), bad_pictures.BAD, row["path"])
+        Bad(f"corpus.{row['format'].lower()}", (CORPUS / row["path"]).read_bytes(), bad_pictures.BAD, row["path"])
         for row in rows
     ]
 
 
-def refused(report: Report, service: Service, origin: str, files: list[bad_pictures.Bad]) -> None:
+def refused(report: Report, service: Service, origin: str, files: list[Bad]) -> None:
     seconds, codes = [], {}
     for bad in files:
         for way, send in (("POST", service.upload), ("PUT", by_put(service))):
@@ -64,14 +64,15 @@ def refused(report: Report, service: Service, origin: str, files: list[bad_pictu
             report.expect(outcome in bad.codes, f"{bad.what}, by {way}, is refused as {sorted(bad.codes)}: {outcome}")
             report.expect(seconds[-1] < SECONDS, f"{bad.what}, by {way}, takes {seconds[-1]:.1f} s")
     if files:
-        report.figure(f"{len(files)} bad files {origin}", f"{spread(seconds)}; {', '.join(f'{codes[code]} {code}' for code in sorted(codes))}")
+        counts = ", ".join(f"{codes[code]} {code}" for code in sorted(codes))
+        report.figure(f"{len(files)} bad files {origin}", f"{spread(seconds)}; {counts}")
 
 
 def by_put(service: Service):
     return lambda name, content: service.request("PUT", f"/uploads/{name}", content)
 
 
-def code_of(send, bad: bad_pictures.Bad) -> str:
+def code_of(send, bad: Bad) -> str:
     """The problem's code, when everything about the answer is as the contract says; else what is wrong with it."""
     try:
         answer: Answer = send(bad.name, bad.content)

@@ -41,17 +41,19 @@ def wrong_types() -> Iterator[Bad]:
     others = {
         "text": b"hello world, this is text", "HTML": b"<!doctype html><script>alert(1)</script>",
         "SVG": b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>', "PHP": b"<?php system($_GET['c']); ?>",
-        "GIF": b"GIF89a\x01\0\x01\0\0\0\0;", "WebP": b"RIFF\x24\0\0\0WEBPVP8 " + bytes(24), "PDF": b"%PDF-1.7\n" + bytes(99),
-        "HEIC": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99), "ZIP": b"PK\3\4" + bytes(99), "BMP": b"BM" + bytes(99),
+        "GIF": b"GIF89a\x01\0\x01\0\0\0\0;", "WebP": b"RIFF\x24\0\0\0WEBPVP8 " + bytes(24),
+        "PDF": b"%PDF-1.7\n" + bytes(99), "ZIP": b"PK\3\4" + bytes(99), "BMP": b"BM" + bytes(99),
+        "HEIC": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99),
         "TIFF": b"II*\0" + bytes(99), "ELF": b"\x7fELF\2\1\1" + bytes(99), "nothing": b"", "one byte": b"\xff",
         "zeros": bytes(1_000_000), "noise": random.Random(SEED).randbytes(1_000_000),
         "a PDF with a JPEG in it": b"%PDF-1.7\n" + JPEG_BYTES, "HTML with a PNG behind it": b"<html>" + PNG_BYTES,
-        "a JPEG behind a space": b" " + JPEG_BYTES, "a PNG as text transfer spoils it": PNG_BYTES.replace(b"\r\n", b"\n"),
+        "a JPEG behind a space": b" " + JPEG_BYTES,
+        "a PNG as text transfer spoils it": PNG_BYTES.replace(b"\r\n", b"\n"),
     }
     for what, content in others.items():
         yield Bad("photo.jpg", content, CORRUPT, f"{what} as .jpg")
         yield Bad("photo.png", content, CORRUPT, f"{what} as .png")
-    for name in ["photo", "photo.gif", "photo.svg", "photo.jpg.exe", "photo.php", "photo.jpg.", "photo.jp", "jpg", "photo.tiff"]:
+    for name in ["photo", "photo.gif", "photo.svg", "photo.jpg.exe", "photo.php", "photo.jpg.", "photo.jp", "jpg"]:
         yield Bad(name, JPEG_BYTES, EXTENSION, f"a good picture called {name}")
 
 
@@ -72,7 +74,7 @@ def png(*chunks: tuple[bytes, bytes]) -> bytes:
     return SIGNATURE + b"".join(make.chunk(kind, content) for kind, content in chunks)
 
 
-def header(width: int, height: int, depth: int = 8, colour: int = 2, packing: int = 0, filters: int = 0, lacing: int = 0) -> tuple:
+def header(width: int, height: int, depth=8, colour=2, packing=0, filters=0, lacing=0) -> tuple[bytes, bytes]:
     return b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, packing, filters, lacing)
 
 
@@ -90,7 +92,7 @@ def bad_pngs() -> Iterator[Bad]:
         "of an unknown filter method": png(header(10, 10, filters=1), data, end),
         "of an unknown lacing": png(header(10, 10, lacing=2), data, end),
         "of an unknown row filter": png(header(10, 10), (b"IDAT", zlib.compress((b"\x09" + bytes(30)) * 10)), end),
-        "with a palette missing": png(header(10, 10, colour=3), (b"IDAT", zlib.compress((b"\0" + bytes(10)) * 10)), end),
+        "with a palette missing": png(header(10, 10, colour=3), (b"IDAT", zlib.compress(bytes(110))), end),
         "with an unknown critical chunk": png(header(10, 10), (b"ABCD", b""), data, end),
         "with a chunk of 4 GB": png(header(10, 10)) + b"\xff\xff\xff\xffIDAT" + rows,
         "with a chunk of 2 GB": png(header(10, 10)) + b"\x7f\xff\xff\xffIDAT" + rows,
@@ -113,15 +115,18 @@ def bad_jpegs() -> Iterator[Bad]:
         return JPEG_BYTES[: frame + at] + value + JPEG_BYTES[frame + at + len(value) :]
 
     files = {
-        "without a frame": JPEG_BYTES[:frame] + JPEG_BYTES[frame + 19 :], "without a scan": JPEG_BYTES[:scan] + b"\xff\xd9",
+        "without a frame": JPEG_BYTES[:frame] + JPEG_BYTES[frame + 19 :],
+        "without a scan": JPEG_BYTES[:scan] + b"\xff\xd9",
         "with Huffman tables of too many codes": JPEG_BYTES[:tables] + crowded + JPEG_BYTES[scan:],
         "with nothing but its ends": b"\xff\xd8\xff\xd9",
-        "of no components": with_frame(9, b"\0"), "of no height": with_frame(5, b"\0\0"), "of no width": with_frame(7, b"\0\0"),
-        "of 12 bits": with_frame(4, b"\x0c"), "in arithmetic coding": with_frame(1, b"\xc9"), "lossless": with_frame(1, b"\xc3"),
+        "of no components": with_frame(9, b"\0"), "of no height": with_frame(5, b"\0\0"),
+        "of no width": with_frame(7, b"\0\0"), "of 12 bits": with_frame(4, b"\x0c"),
+        "in arithmetic coding": with_frame(1, b"\xc9"), "lossless": with_frame(1, b"\xc3"),
         "of a sampling of 0": with_frame(11, b"\0"), "of a sampling of 15": with_frame(11, b"\xff"),
         "with a table that is not there": with_frame(12, b"\7"),
         "with a segment of no length": JPEG_BYTES[:2] + b"\xff\xfe\0\0" + JPEG_BYTES[2:],
-        "with segments alone": b"\xff\xd8" + b"\xff\xfe\0\2" * 500_000, "of fill bytes": b"\xff\xd8" + b"\xff" * 2_000_000,
+        "with segments alone": b"\xff\xd8" + b"\xff\xfe\0\2" * 500_000,
+        "of fill bytes": b"\xff\xd8" + b"\xff" * 2_000_000,
         "of a million starts": b"\xff\xd8" * 1_000_000,
     }
     for what, content in files.items():
@@ -143,7 +148,8 @@ def vast_claims() -> Iterator[Bad]:
     for width, height in [(65535, 65535), (65535, 2000), (10_001, 10_000)]:
         claim = JPEG_BYTES[: frame + 5] + struct.pack(">HH", height, width) + JPEG_BYTES[frame + 9 :]
         yield Bad("photo.jpg", claim, TOO_LARGE, f"a small JPEG that claims {width}x{height}")
-    for width, height in [(65535, 65535), (2**31 - 1, 2**31 - 1), (2**31, 1), (2**32 - 1, 2**32 - 1), (1, 2**31 - 1), (20_000, 20_000)]:
+    most = 2**31 - 1
+    for width, height in [(65535, 65535), (20_000, 20_000), (1, most), (most, most), (most + 1, 1), (2**32 - 1, 9)]:
         claim = png(header(width, height, 16, 6), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b""))
         codes = BAD if max(width, height) >= 2**31 else TOO_LARGE
         yield Bad("photo.png", claim, codes, f"a small PNG that claims {width}x{height}")
@@ -157,11 +163,13 @@ def bombs() -> Iterator[Bad]:
     row, end = zlib.compress((b"\0" + bytes(30)) * 10), (b"IEND", b"")
     profile = b"icc\0\0" + gigabyte
     yield Bad("bomb.png", png(header(1, 1), (b"IDAT", gigabyte), end), BAD, "a pixel with a gigabyte of data")
-    yield Bad("bomb.png", png(header(10, 10), (b"iCCP", profile), (b"IDAT", row), end), BAD, "a gigabyte of colour profile")
+    yield Bad("bomb.png", png(header(10, 10), (b"iCCP", profile), (b"IDAT", row), end), BAD, "a gigabyte of profile")
     yield Bad("bomb.png", png(header(10, 10), (b"zTXt", profile), (b"IDAT", row), end), BAD, "a gigabyte of text")
-    yield Bad("bomb.png", png(header(10, 10), *[(b"tEXt", b"a\0b")] * 500_000, (b"IDAT", row), end), BAD, "500,000 chunks")
+    texts = [(b"tEXt", b"a\0b")] * 500_000
+    yield Bad("bomb.png", png(header(10, 10), *texts, (b"IDAT", row), end), BAD, "500,000 chunks")
     yield Bad("bomb.jpg", JPEG_BYTES + bytes(20_000_000), BAD, "20 MB of zeros behind a picture")
-    yield Bad("bomb.jpg", JPEG_BYTES + b"PK\3\4<script>alert(1)</script>" + PNG_BYTES, BAD, "a picture with another one behind it")
+    polyglot = JPEG_BYTES + b"PK\3\4<script>alert(1)</script>" + PNG_BYTES
+    yield Bad("bomb.jpg", polyglot, BAD, "a picture with others behind it")
 
 
 def bomb(size: int) -> bytes:

@@ -87,7 +87,8 @@ def foreign_hosts_are_not_believed(report: Report, service: Service) -> None:
     ]:
         told = talk(port_of(service), changed)
         is_named = any(b"evil.example" in str(answer.headers).encode() + answer.body for answer in told.answers)
-        report.expect(bool(told.answers) and not is_named, f"a foreign name in {name} is not in the answer: {told.told()}")
+        holds = bool(told.answers) and not is_named
+        report.expect(holds, f"a foreign name in {name} is not in the answer: {told.told()}")
 
 
 # Connections that say nothing.
@@ -132,14 +133,16 @@ def pipelining_is_bounded(report: Report, service: Service) -> None:
     )
     report.expect(not wrong, f"pipelined requests are answered 200, as long as they are: {wrong}")
     report.expect(bool(answers), "a pipeline is answered, if only its beginning")
-    report.expect(most - before < PIPELINE_MEMORY, f"a pipeline takes under {in_mb(PIPELINE_MEMORY)}: {in_mb(most - before)}")
+    grown = most - before
+    report.expect(grown < PIPELINE_MEMORY, f"a pipeline takes under {in_mb(PIPELINE_MEMORY)}: {in_mb(grown)}")
     expect_alive(report, service, JPEG.read_bytes(), "a pipeline")
 
 
 async def pipeline(port: int, process: Process) -> tuple[list, int, float]:
     """Sends for two seconds without reading, then reads; says what memory the service took at most."""
     connection = await connect(port)
-    sending = asyncio.ensure_future(send(connection, get("/health") * (PIPELINED - 1) + get("/health", "Connection: close")))
+    requests = get("/health") * (PIPELINED - 1) + get("/health", "Connection: close")
+    sending = asyncio.ensure_future(send(connection, requests))
     begun, most, data = time.monotonic(), 0, b""
     try:
         for _ in range(20):

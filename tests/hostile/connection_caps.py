@@ -30,22 +30,24 @@ def one_client_has_no_more_than_its_share(report: Report) -> None:
         kept = len(greedy) - len(closed_soon(greedy))
         report.figure("connections of one address", f"{kept} of {len(greedy)} are kept")
         report.expect(kept == PER_CLIENT, f"{PER_CLIENT} connections of one address are kept: {kept}")
-        others = [talk(port, post(f"other-{i}.jpg", JPEG.read_bytes()), source=OTHER, more=0.1) for i in range(10)]
+        uploads = [post(f"other-{number}.jpg", JPEG.read_bytes()) for number in range(10)]
+        others = {talk(port, upload, source=OTHER, more=0.1).told() for upload in uploads}
         report.expect(
-            all(told.startswith("201") for told in map(describe, others)),
-            f"another address uploads meanwhile: {sorted(set(map(describe, others)))}",
+            all(told.startswith("201") for told in others), f"another address uploads meanwhile: {sorted(others)}"
         )
         expect_alive(report, service, JPEG.read_bytes(), "too many connections")
         for connection in greedy:
             connection.close()
         time.sleep(1)
         again = talk(port, get("/health"), source=GREEDY, more=0.1)
-        report.expect(describe(again).startswith("200"), f"who has closed its connections is served again: {again.told()}")
+        is_served = again.told().startswith("200")
+        report.expect(is_served, f"who has closed its connections is served again: {again.told()}")
 
 
 def all_together_have_no_more_than_the_cap(report: Report) -> None:
     """Four addresses with fifteen connections each, where forty are allowed."""
-    with Service.started(MAX_CONNECTIONS="40", MAX_CONNECTIONS_PER_CLIENT="20") as service, contextlib.ExitStack() as stack:
+    settings = {"MAX_CONNECTIONS": "40", "MAX_CONNECTIONS_PER_CLIENT": "20"}
+    with Service.started(**settings) as service, contextlib.ExitStack() as stack:
         port = port_of(service)
         crowd = [opened(stack, port, address(number % 4)) for number in range(60)]
         kept = len(crowd) - len(closed_soon(crowd))
@@ -75,7 +77,3 @@ def closed_soon(connections: list[socket.socket]) -> list[socket.socket]:
             poll.unregister(number)
             closed.append(waiting.pop(number))
     return closed
-
-
-def describe(what) -> str:
-    return what.told()

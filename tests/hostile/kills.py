@@ -117,7 +117,8 @@ def upload_until_killed(run: Run, service: Service, over: threading.Event, which
     try:
         while not over.is_set():
             number = run.number = run.number + 1
-            name = f"shared-{number % SHARED_NAMES}.jpg" if number % 3 == 0 else f"kill-{run.kills}-{which}-{number}.jpg"
+            is_shared = number % 3 == 0
+            name = f"shared-{number % SHARED_NAMES}.jpg" if is_shared else f"kill-{run.kills}-{which}-{number}.jpg"
             content = with_comment(JPEG.read_bytes(), f"{run.kills} {which} {number}")
             run.sent.add(sha256(content))
             body, content_type = form([(name, content)])
@@ -165,7 +166,7 @@ def expect_whole(report: Report, run: Run) -> None:
     half = [file for file in originals if folder.digest(file) not in run.sent]
     half += [file for file in thumbnails if folder.digest(file) != thumbnail]
     report.figure("201 with both files whole", f"{len(run.taken) - len(lost)} of {len(run.taken)}")
-    report.figure("files", f"{len(originals)} originals and {len(thumbnails)} thumbnails, {len(half)} of them not whole")
+    report.figure("files", f"{len(originals)} originals, {len(thumbnails)} thumbnails, {len(half)} of them not whole")
     report.expect(not lost, f"every 201 has both files whole: {len(lost)} have not, such as {lost[:2]}")
     report.expect(not half, f"no file is half-written: {half[:3]}")
     broken = folder.broken_records()
@@ -175,7 +176,7 @@ def expect_whole(report: Report, run: Run) -> None:
 
 
 def figures(report: Report, run: Run, seconds: float) -> None:
-    report.figure("kills", f"{run.kills} in {in_time(seconds)}, {run.left_over} temporary files left for the next start")
+    report.figure("kills", f"{run.kills} in {in_time(seconds)}, {run.left_over} temporary files left to the next start")
     starts = f"p50 {in_time(percentile(run.starts, 50))}, most {in_time(percentile(run.starts, 100))}"
     report.figure("starts", f"{len(run.starts)}, {starts}")
     report.expect(run.kills >= LEAST_KILLS, f"at least {LEAST_KILLS} kills: {run.kills}")

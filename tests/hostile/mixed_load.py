@@ -1,10 +1,11 @@
-"""Good, bad, hostile and aborted requests at full load: memory stays flat, no descriptor leaks, good uploads are right."""
+"""Good, bad, hostile and aborted requests at full load: memory and descriptors stay flat, good uploads are right."""
 
 from __future__ import annotations
 
 import asyncio
 import collections
 import contextlib
+import itertools
 import random
 import shutil
 import tempfile
@@ -15,7 +16,7 @@ from pathlib import Path
 import bad_pictures
 import request_shapes as shapes
 from harness import JPEG, PNG, Service, sha256
-from pictures import large_jpeg, large_png
+from pictures import busy_png, large_jpeg, late_png
 from report import Report, in_mb, spread
 from watched import MOST_MEMORY, Process, expect_alive, expect_no_fault, fewest_descriptors
 from wire import abort, address, connect, exchange, get, port_of, post, post_parts, put_head, put_parts, send
@@ -24,6 +25,8 @@ SEED = 7
 SECONDS = {False: 120, True: 1800}
 # Memory is looked at once the first fifth, or five minutes, are over.
 SETTLED = {False: 24, True: 300}
+# Requests under way only ever add to it: what grows for good shows in the least of each span of so many seconds.
+SPAN = {False: 8, True: 30}
 # In MB per 10 minutes. In so short a run a few pages of the allocator's look steep.
 STEEPEST = {False: 30.0, True: 1.0}
 # So many clients of each kind, and how long each rests between two requests: good ones leave files behind.
@@ -38,6 +41,7 @@ QUIET = "error,thumbgate=info,thumbgate::app=error,thumbgate::http=error"
 @dataclass
 class Load:
     port: int
+    data: Path
     pictures: dict[str, bytes]
     # SHA-256 of each picture's first thumbnail.
     thumbnails: dict[str, str]
@@ -52,7 +56,7 @@ class Load:
 def check(report: Report, long: bool) -> None:
     with data_folder() as data, Service.started(DATA_DIR=str(data), RUST_LOG=QUIET) as service:
         process = Process(service)
-        load = Load(port_of(service), *pictures(service), time.monotonic() + SECONDS[long])
+        load = Load(port_of(service), data, *pictures(service), time.monotonic() + SECONDS[long])
         descriptors, begun = process.descriptors(), time.monotonic()
         processor = process.processor_seconds()
         asyncio.run(run(load, process))
@@ -62,7 +66,7 @@ def check(report: Report, long: bool) -> None:
         report.figure(f"requests in {passed:.0f} s", f"{kinds}; the service took {busy:.2f} cores")
         report.figure("good uploads", f"{spread(load.seconds)}; {len(load.wrong)} not right")
         report.expect(not load.wrong, f"every good upload is right: {load.wrong[:3]}")
-        report.expect(load.counts["good"] > passed, f"good uploads go on: {load.counts['good']}")
+        report.expect(load.counts["good"] > passed / 5, f"good uploads go on: {load.counts['good']}")
         expect_flat(report, load, long)
         left = fewest_descriptors(process, int(descriptors * 1.05), 15)
         report.figure("descriptors", f"{descriptors} at the start, {left} afterwards")
@@ -83,7 +87,8 @@ def data_folder():
 
 
 def pictures(service: Service) -> tuple[dict[str, bytes], dict[str, str]]:
-    contents = {"small.jpg": JPEG.read_bytes(), "small.png": PNG.read_bytes(), "large.jpg": large_jpeg()}
+    service.upload("aborted.jpg", large_jpeg()).expect(201)
+    contents = {"small.jpg": JPEG.read_bytes(), "small.png": PNG.read_bytes(), "large.png": busy_png()}
     digests = {}
     for name, content in contents.items():
         record = service.upload(name, content).expect(201).json()
@@ -101,19 +106,16 @@ async def run(load: Load, process: Process) -> None:
     while time.monotonic() < load.ends:
         await asyncio.sleep(1)
         load.memory.append((time.monotonic() - begun, process.resident()))
-        sweep(load, process)
+        if len(load.memory) % 10 == 0:
+            sweep(load.data)
     await asyncio.wait_for(asyncio.gather(*tasks), 60)
 
 
-def sweep(load: Load, process: Process) -> None:
+def sweep(data: Path) -> None:
     """Earlier versions of what is uploaded again and again would fill the folder in half an hour."""
-    if len(load.memory) % 60 == 0:
-        data = Path(f"/proc/{process.id}/environ").read_bytes().split(b"DATA_DIR=")[1].split(b"\0")[0].decode()
-        for versions in Path(data).glob("*/.thumbgate/versions"):
-            for key in versions.iterdir():
-                earlier = sorted(key.iterdir(), key=lambda file: file.stat().st_mtime)
-                for file in earlier[:-20]:
-                    file.unlink()
+    for key in data.glob("*/.thumbgate/versions/*"):
+        for file in sorted(key.iterdir(), key=lambda file: int(file.stem))[:-5]:
+            file.unlink()
 
 
 async def again_and_again(load: Load, kind: str, client, number: int) -> None:
@@ -132,9 +134,8 @@ async def again_and_again(load: Load, kind: str, client, number: int) -> None:
 async def good(load: Load, number: int) -> None:
     """Busy is no wrong answer, and who hears it comes back later."""
     # A name always has the same picture, so that its thumbnail is always the same too.
-    which = load.chance.choice(["small.jpg"] * 5 + ["small.png"] * 4 + ["large.jpg"])
-    names = 2 if which == "large.jpg" else NAMES
-    name, begun = f"{load.chance.randrange(names)}-{which}", time.monotonic()
+    which, begun = load.chance.choice([*load.pictures]), time.monotonic()
+    name = f"{load.chance.randrange(NAMES)}-{which}"
     make = load.chance.choice((put_parts, post_parts))
     answer = await exchange(load.port, *make(name, load.pictures[which]), source=address(number))
     if answer is not None and answer.status == 503 and "retry-after" in answer.headers:
@@ -149,21 +150,21 @@ async def good(load: Load, number: int) -> None:
         load.wrong.append(f"{key}: {thumbnail and (thumbnail.status, len(thumbnail.body))}")
 
 
-BAD = [(bad.name, bad.content) for bad in bad_pictures.all_bad()]
+# Large bodies under way would hide what memory does in the long run.
+SMALL = 100_000
+BAD = [(bad.name, bad.content) for bad in bad_pictures.all_bad() if len(bad.content) <= SMALL]
 
 
 async def bad(load: Load, number: int) -> None:
-    """Some are decoded almost to their end before anything is wrong with them: that keeps the cores busy."""
-    if load.chance.random() < 0.5:
-        name, content = load.chance.choice((("a.jpg", large_jpeg()[:-2000]), ("a.png", large_png()[:-2000])))
-    else:
-        name, content = load.chance.choice(BAD)
+    """Most are decoded almost to their end before anything is wrong with them: that keeps the cores busy."""
+    broken_at_the_end = "late.png", late_png()
+    name, content = broken_at_the_end if load.chance.random() < 0.7 else load.chance.choice(BAD)
     answer = await exchange(load.port, *post_parts(name, content), source=address(10 + number))
     if answer is not None and answer.status in (200, 201, 500):
         load.wrong.append(f"a bad file is answered {answer.status}")
 
 
-SHAPES = [shape.request for rows in shapes.REFUSED.values() for shape in rows] + [shape.request for shape in shapes.HIDDEN]
+SHAPES = [shape.request for rows in (*shapes.REFUSED.values(), shapes.HIDDEN) for shape in rows]
 
 
 async def hostile(load: Load, number: int) -> None:
@@ -177,7 +178,8 @@ async def aborted(load: Load, number: int) -> None:
     connection = await connect(load.port, address(30 + number), slow_reader=load.chance.random() < 0.2)
     try:
         request = load.chance.choice((
-            post("aborted.jpg", large_jpeg()), get("/uploads/large.jpg"), get("/limits") * 200, put_head("aborted.jpg", 32 << 20),
+            post("aborted.jpg", large_jpeg()[: 10 * SMALL]), put_head("aborted.jpg", 32 << 20),
+            get("/uploads/aborted.jpg"), get("/limits") * 200,
         ))
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(send(connection, request[: load.chance.randrange(1, len(request))]), 0.1)
@@ -201,10 +203,13 @@ async def stalled(load: Load, number: int) -> None:
 
 def expect_flat(report: Report, load: Load, long: bool) -> None:
     settled = [(second, count) for second, count in load.memory if second > SETTLED[long]]
-    steep = slope(settled) * 600 / 1e6
+    spans = itertools.groupby(settled, lambda point: point[0] // SPAN[long])
+    steep = slope([min(span, key=lambda point: point[1]) for _, span in spans]) * 600 / 1e6
     counts = [count for _, count in settled]
+    report.figure("memory once settled", f"{in_mb(min(counts))} to {in_mb(max(counts))}")
     report.figure(
-        "memory once settled", f"{in_mb(min(counts))} to {in_mb(max(counts))}, {steep:+.2f} MB in 10 minutes by least squares"
+        "its slope by least squares",
+        f"{steep:+.2f} MB in 10 minutes without requests under way, {slope(settled) * 600 / 1e6:+.2f} MB with them",
     )
     report.expect(steep < STEEPEST[long], f"memory grows by less than {STEEPEST[long]} MB in 10 minutes: {steep:.2f}")
 

@@ -1,4 +1,5 @@
-"""Pictures of 24 megapixels, made once and kept in the temporary folder: 6000 by 4000, with grain, as cameras give."""
+"""Pictures of 24 megapixels, made once and kept in the temporary folder: 6000 by 4000, with grain, as cameras give;
+and one without, which is small on its way and much work where it arrives."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ import struct
 import tempfile
 import zlib
 from pathlib import Path
+from typing import Iterable
 
 from harness import FIXTURES
 
@@ -18,6 +20,8 @@ WIDTH, HEIGHT = 6000, 4000
 ROWS = 16
 # Part of the files' names: another one where what is made here changes.
 EDITION = 1
+# How PNG filters rows.
+SUB, PAETH, UNKNOWN_FILTER = 1, 4, 9
 
 specification = importlib.util.spec_from_file_location("make", FIXTURES / "make.py")
 make = importlib.util.module_from_spec(specification)
@@ -32,6 +36,17 @@ def large_jpeg() -> bytes:
 @functools.cache
 def large_png() -> bytes:
     return kept("png", made_png)
+
+
+@functools.cache
+def busy_png() -> bytes:
+    return made_busy_png(PAETH)
+
+
+@functools.cache
+def late_png() -> bytes:
+    """Nothing is wrong with it before its last row."""
+    return made_busy_png(UNKNOWN_FILTER)
 
 
 def kept(extension: str, made) -> bytes:
@@ -82,12 +97,23 @@ def jpeg_row(noise: random.Random) -> bytes:
 def made_png() -> bytes:
     """8 bits of red, green and blue, filter Sub: what differs from pixel to pixel is grain."""
     rows = [png_row(random.Random(number)) for number in range(ROWS)]
-    packer = zlib.compressobj(1)
-    data = b"".join(packer.compress(rows[i % ROWS]) for i in range(HEIGHT)) + packer.flush()
-    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 2, 0, 0, 0)
+    return png(rows[i % ROWS] for i in range(HEIGHT))
+
+
+def png(rows: Iterable[bytes], depth: int = 8, colour: int = 2, level: int = 1) -> bytes:
+    packer = zlib.compressobj(level)
+    data = b"".join(map(packer.compress, rows)) + packer.flush()
+    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, depth, colour, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", data), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(make.chunk(kind, content) for kind, content in chunks)
 
 
+def made_busy_png(last_filter: int) -> bytes:
+    """16 bits of red, green, blue and alpha; the first row's colours go on down to the last one."""
+    width, noise = 8 * WIDTH, random.Random(0)
+    first = bytes([SUB]) + bytes(noise.choice((0,) * 60 + (1, 255)) for _ in range(width))
+    return png([first, *[bytes([PAETH]) + bytes(width)] * (HEIGHT - 2), bytes([last_filter]) + bytes(width)], 16, 6, 9)
+
+
 def png_row(noise: random.Random) -> bytes:
-    return b"\x01" + bytes(noise.choice((0,) * 13 + (1, 255)) for _ in range(WIDTH * 3))
+    return bytes([SUB]) + bytes(noise.choice((0,) * 13 + (1, 255)) for _ in range(WIDTH * 3))

@@ -24,7 +24,9 @@ NUMBERS = {"half a head": 1000, "stalled body": 200, "trickling body": 200, "slo
 # Head 10 s; body 30 s, then at most 5 s in which the rest of it is read off; answers 30 s and what the kernel
 # took over of them at 50 KB/s. On top of it what a busy machine may need.
 NOISE = 10
-DEADLINES = {"half a head": 10 + NOISE, "stalled body": 35 + NOISE, "trickling body": 35 + NOISE, "slow reader": 40 + NOISE}
+DEADLINES = {
+    "half a head": 10 + NOISE, "stalled body": 35 + NOISE, "trickling body": 35 + NOISE, "slow reader": 40 + NOISE,
+}
 # Heads need no answer; a body that stalls is told so, or that there is no room for it.
 STATUSES = {"half a head": {0, 408}, "stalled body": {0, 408, 503}, "trickling body": {0, 408, 503}}
 STALLED_CLAIM = 1_000_000
@@ -41,7 +43,9 @@ class Slow:
     begun: float = 0.0
     kinds: dict[tuple[str, int], str] = field(default_factory=dict)
     closed: dict[tuple[str, int], float] = field(default_factory=dict)
-    statuses: dict[str, collections.Counter] = field(default_factory=lambda: collections.defaultdict(collections.Counter))
+    statuses: dict[str, collections.Counter] = field(
+        default_factory=lambda: {kind: collections.Counter() for kind in NUMBERS}
+    )
 
 
 def check(report: Report, _long: bool) -> None:

@@ -1,9 +1,8 @@
-"""SIGTERM under load: what was accepted ends well, what is new is refused, and a stalled client delays nothing for long."""
+"""SIGTERM under load: what was accepted ends well, what is new is refused, a stalled client delays nothing for long."""
 
 from __future__ import annotations
 
 import contextlib
-import socket
 import subprocess
 import threading
 import time
@@ -12,7 +11,7 @@ from dataclasses import dataclass, field
 
 from harness import JPEG, Service, files_under, sha256, with_comment
 from report import Report, in_time
-from wire import HOME, abort, connected, get, port_of, post, put_head, split_answers, talk
+from wire import abort, connected, get, port_of, post, put_head, split_answers, talk
 
 EXIT_SECONDS = 25
 LOADERS, ACCEPTED = 8, 20
@@ -53,8 +52,9 @@ def check(report: Report, _long: bool) -> None:
             loader.result(timeout=30)
         expect_outcomes(report, load, outcomes)
         expect_stored(report, service, load, outcomes)
-        report.figure("the end", f"exit status {status} after {in_time(seconds)}, refuses after {in_time(refused_after)}")
-        report.expect(status == 0 and seconds < EXIT_SECONDS, f"exit 0 within {EXIT_SECONDS} s: {status} after {seconds:.1f} s")
+        end = f"exit status {status} after {in_time(seconds)}"
+        report.figure("the end", f"{end}, refuses after {in_time(refused_after)}")
+        report.expect(status == 0 and seconds < EXIT_SECONDS, f"exit 0 within {EXIT_SECONDS} s: {end}")
         report.expect(refused_after < 2, f"new connections are refused at once: after {refused_after:.1f} s")
         abort(silent)
 

@@ -45,8 +45,9 @@ class Folder:
 
     def broken_records(self) -> list[Path]:
         """Lines that are no JSON, but for the last one, which a killed process may leave half-written."""
-        records = [file for bucket in (UPLOADS, THUMBNAILS) for file in (self.path / bucket).glob(".thumbgate/records/**/*")]
-        return [file for file in records if file.is_file() and not all(map(is_json, file.read_bytes().split(b"\n")[:-1]))]
+        folders = [self.path / bucket / ".thumbgate" / "records" for bucket in (UPLOADS, THUMBNAILS)]
+        records = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
+        return [file for file in records if not all(map(is_json, file.read_bytes().split(b"\n")[:-1]))]
 
 
 def is_json(line: bytes) -> bool:

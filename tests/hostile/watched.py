@@ -103,7 +103,8 @@ def expect_good_uploads(report: Report, results: list[tuple[int, float]], meanwh
     seconds = [took for _, took in results]
     wrong = sorted({status for status, _ in results} - {201})
     report.figure(f"good uploads {meanwhile}", spread(seconds) + (f", answered {wrong} too" if wrong else ""))
-    report.expect(bool(results) and not wrong, f"good uploads {meanwhile} are answered 201, not {wrong} (0 is no answer)")
+    are_taken = bool(results) and not wrong
+    report.expect(are_taken, f"good uploads {meanwhile} are answered 201, not {wrong} (0 is no answer)")
     report.expect(
         percentile(seconds, 99) < GOOD_UPLOAD_SECONDS, f"good uploads {meanwhile} take under {GOOD_UPLOAD_SECONDS} s"
     )
