@@ -68,10 +68,10 @@ def check(report: Report, _long: bool) -> None:
 
 
 async def warm_up(port: int) -> None:
-    """The same crowd, but gone after two seconds: what the allocator keeps of it belongs to the start value."""
+    """The same crowd, but gone after seven seconds: what the allocator keeps of it is in the start value."""
     slow = Slow(port)
     tasks = [asyncio.ensure_future(client(slow, kind, number)) for kind in NUMBERS for number in range(NUMBERS[kind])]
-    await asyncio.sleep(2)
+    await asyncio.sleep(7)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
