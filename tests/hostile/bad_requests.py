@@ -27,6 +27,7 @@ def check(report: Report, _long: bool) -> None:
         silent_connections_are_closed(report, service)
         for title, rows in shapes.REFUSED.items():
             refused(report, service, title, rows)
+        closed(report, service)
         hidden_requests_stay_hidden(report, service)
         odd_but_harmless(report, service)
         foreign_hosts_are_not_believed(report, service)
@@ -48,6 +49,19 @@ def refused(report: Report, service: Service, title: str, rows: list[shapes.Shap
         expect_nothing_hidden(report, shape, told)
         expect_alive(report, service, JPEG.read_bytes(), shape.name)
     report.figure(f"{title}, refused or closed", f"{good} of {len(rows)}, the slowest in {in_time(slowest)}")
+
+
+def closed(report: Report, service: Service) -> None:
+    """One answer at most, whatever it is, and the end."""
+    good = 0
+    for shape in shapes.CLOSED:
+        told = talk(port_of(service), shape.request, more=5)
+        is_closed = told.closed and len(told.answers) <= 1
+        good += is_closed
+        report.expect(is_closed, f"{shape.name} is refused, or closed behind one answer: {told.told()}")
+        expect_nothing_hidden(report, shape, told)
+        expect_alive(report, service, JPEG.read_bytes(), shape.name)
+    report.figure("lengths beside chunks, closed", f"{good} of {len(shapes.CLOSED)}")
 
 
 def hidden_requests_stay_hidden(report: Report, service: Service) -> None:

@@ -60,7 +60,8 @@ def all_together_have_no_more_than_the_cap(report: Report) -> None:
             connection.close()
         waiting = [connection for connection in crowd if connection not in served + closed]
         late, closed = told_soon(waiting)
-        report.expect(len(late + closed) == len(waiting), f"those that wait are served once others have gone: {len(late)}")
+        is_over = len(late) + len(closed) == len(waiting)
+        report.expect(is_over, f"those that wait are served once others have gone: {len(late)} of {len(waiting)}")
         for connection in crowd:
             connection.close()
         expect_alive(report, service, JPEG.read_bytes(), "a crowd that has gone")

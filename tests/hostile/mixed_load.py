@@ -164,7 +164,7 @@ async def bad(load: Load, number: int) -> None:
         load.wrong.append(f"a bad file is answered {answer.status}")
 
 
-SHAPES = [shape.request for rows in (*shapes.REFUSED.values(), shapes.HIDDEN) for shape in rows]
+SHAPES = [shape.request for rows in (*shapes.REFUSED.values(), shapes.CLOSED, shapes.HIDDEN) for shape in rows]
 
 
 async def hostile(load: Load, number: int) -> None:

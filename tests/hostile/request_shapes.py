@@ -48,11 +48,18 @@ def line(target: str | bytes, method: str = "GET", version: str = "HTTP/1.1") ->
     return method.encode() + b" " + raw + f" {version}\r\nHost: hostile.example\r\n\r\n".encode()
 
 
-# Two lengths, or one that can't be told.
-LENGTHS = [
+# Chunks and a length. RFC 9112, section 6.3, lets a server go by the chunks, but what follows must never be read.
+CLOSED = [
     Shape("Content-Length before Transfer-Encoding", coded(f"Content-Length: {LENGTH}", "Transfer-Encoding: chunked")),
     Shape("Transfer-Encoding before Content-Length", coded("Transfer-Encoding: chunked", f"Content-Length: {LENGTH}")),
     Shape("Content-Length: 0 and chunks", coded("Content-Length: 0", "Transfer-Encoding: chunked")),
+    Shape("a length that reaches beyond the chunks", coded("Content-Length: 99999", "Transfer-Encoding: chunked")),
+    Shape("a length beyond the limit and chunks", coded(f"Content-Length: {1 << 40}", "Transfer-Encoding: chunked")),
+    Shape("two codings of chunks and a length", coded("Content-Length: 5", *["Transfer-Encoding: chunked"] * 2)),
+]
+
+# Two lengths, or one that can't be told.
+LENGTHS = [
     Shape("two lengths that differ", sized(f"Content-Length: {LENGTH}", f"Content-Length: {LENGTH + 1}")),
     Shape("two lengths that differ, the right one last", sized("Content-Length: 0", f"Content-Length: {LENGTH}")),
     Shape("two lengths in one header", sized(f"Content-Length: {LENGTH}, {LENGTH + 1}")),
