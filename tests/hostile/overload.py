@@ -36,7 +36,7 @@ def check(report: Report, _long: bool) -> None:
     with Service.started(MEMORY_BUDGET=str(BUDGET)) as service:
         process = Process(service)
         expect_alive(report, service, JPEG.read_bytes(), "the start")
-        for number, patience in ((64, 60), (400, 120)):
+        for number, patience in ((64, 90), (400, 180)):
             with Probe.running("health", service) as probe:
                 flood = asyncio.run(all_at_once(Round(number, patience), port_of(service)))
                 expect_health(report, probe.results(), f"beside {number} uploads")

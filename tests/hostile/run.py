@@ -35,7 +35,7 @@ TOGETHER = [
     ["mixed_load", "kills"],
 ]
 CHECKS = [name for names in TOGETHER for name in names]
-SECONDS = {False: 300, True: 3000}
+SECONDS = {False: 400, True: 3000}
 
 
 def main() -> int:
