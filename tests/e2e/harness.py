@@ -84,7 +84,11 @@ class Service:
         self.readers = [threading.Thread(target=self._read_log), threading.Thread(target=self._read_output)]
         for reader in self.readers:
             reader.start()
-        self.url = until(self._announced_url, 30, "the service says that it is ready")
+        try:
+            self.url = until(self._announced_url, 30, "the service says that it is ready")
+        except BaseException:
+            self.remove()
+            raise
 
     @classmethod
     @contextlib.contextmanager
