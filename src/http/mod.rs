@@ -1,5 +1,6 @@
 //! The HTTP contract: routes, and the layers around them.
 
+mod assets;
 mod body;
 mod context;
 mod disposition;
@@ -13,6 +14,7 @@ mod origin;
 mod page;
 mod presign;
 pub mod problem;
+mod problems;
 mod receive;
 mod record;
 mod request_id;
@@ -95,7 +97,7 @@ pub fn router(web: Web) -> Router {
     let objects = put(upload::put).get(download::original);
     Router::new()
         .route("/", get(page::index))
-        .route("/static/{file}", get(page::file))
+        .route("/static/{file}", get(assets::file))
         .route("/uploads", post(upload::post))
         .route("/uploads/", put(upload::put))
         .route("/uploads/presigned", post(presign::post))
@@ -107,7 +109,7 @@ pub fn router(web: Web) -> Router {
         .route("/health", get(meta::health))
         .route("/ready", get(meta::ready))
         .route("/openapi.yaml", get(meta::openapi))
-        .route("/problems", get(page::problems))
+        .route("/problems", get(problems::get))
         .fallback(meta::not_found)
         // Innermost first.
         .layer(from_fn(gateway::heed))
