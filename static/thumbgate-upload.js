@@ -466,11 +466,11 @@ function thumbnailUrl({ thumbnail_key: key }, { endpoint }) {
   return `${endpoint}thumbnails/${key.split("/").map(encodeURIComponent).join("/")}`;
 }
 
-/** The service's own page may be open at another address than records have, and its policy allows no other. */
+/** The service's own page may be open at another address than its links have, and its policy allows no other. */
 function imageUrl({ key, url }, endpoint) {
   if (url.startsWith("blob:")) return url;
   const { origin, search } = new URL(url, endpoint);
-  const isHere = endpoint.startsWith(`${location.origin}/`) && origin !== location.origin;
+  const isHere = endpoint.startsWith(`${location.origin}/`) && origin !== location.origin && !/X-Amz/.test(search);
   const address = isHere ? thumbnailUrl({ thumbnail_key: key }, { endpoint }) + search : url;
   // A second upload of the same name must not show the first one's thumbnail again.
   return search ? address : `${address}?${Date.now()}`;
