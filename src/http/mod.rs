@@ -1,5 +1,6 @@
 //! The HTTP contract: routes, and the layers around them.
 
+mod assets;
 mod body;
 mod context;
 mod disposition;
@@ -14,6 +15,7 @@ mod origin;
 mod page;
 mod presign;
 pub mod problem;
+mod problems;
 mod receive;
 mod record;
 mod request_id;
@@ -105,12 +107,12 @@ pub fn router(web: Web) -> Router {
         // What comes before this line needs the store.
         .route_layer(from_fn_with_state(Arc::clone(&web), down::refuse_while_down))
         .route("/", get(page::index))
-        .route("/static/{file}", get(page::file))
+        .route("/static/{file}", get(assets::file))
         .route("/limits", get(meta::limits))
         .route("/health", get(meta::health))
         .route("/ready", get(meta::ready))
         .route("/openapi.yaml", get(meta::openapi))
-        .route("/problems", get(page::problems))
+        .route("/problems", get(problems::get))
         .fallback(meta::not_found)
         // Innermost first.
         .layer(from_fn(gateway::heed))

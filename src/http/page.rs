@@ -1,4 +1,4 @@
-//! The pages that people see: the upload page, the form's answer, the list of problems.
+//! The pages that people see: the upload page, the form's answer, and what all pages have in common.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -6,13 +6,14 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{Uri, header};
 use axum::response::{IntoResponse, Response};
+use thumbnail::Fit;
 
 use super::Web;
-use super::problem::{Code, Problem, Refusal};
+use super::problem::{Problem, Refusal};
 use super::record::Outcome;
 use super::request_id::RequestId;
-use crate::key::{OriginalKey, from_request_path, to_url_path};
-use crate::store::{self, Bucket};
+use crate::key::{EXTENSIONS, OriginalKey, from_request_path, to_url_path};
+use crate::store::{self, Announced, Bucket};
 
 /// The media type of every page.
 pub(super) const HTML: &str = "text/html; charset=utf-8";
@@ -26,24 +27,19 @@ const MARK: &str = "<svg class=\"mark\" viewBox=\"0 0 32 32\" width=\"22\" heigh
     <path d=\"M5 6h14v14H5z\"/><path class=\"solid\" d=\"M23 20h4v6h-4z\"/></svg>";
 
 const INDEX: &str = include_str!("../../static/index.html");
-/// The files under `/static/`, all of them in the binary.
-const FILES: [(&str, &str, &str); 3] = [
-    ("icon.svg", "image/svg+xml", include_str!("../../static/icon.svg")),
-    ("thumbgate.css", "text/css; charset=utf-8", include_str!("../../static/thumbgate.css")),
-    ("upload.js", "text/javascript; charset=utf-8", include_str!("../../static/upload.js")),
-];
-
 /// `GET /`.
-pub(super) async fn index() -> Response {
-    ([(header::CONTENT_TYPE, HTML), (header::CACHE_CONTROL, "no-cache")], INDEX).into_response()
-}
-
-/// `GET /static/{file}`.
-pub(super) async fn file(uri: Uri) -> Result<Response, Refusal> {
-    let wanted = uri.path().strip_prefix("/static/").unwrap_or_default();
-    let found = FILES.iter().find(|(name, ..)| *name == wanted).ok_or(Refusal::NotFound)?;
-    let (_, content_type, content) = *found;
-    Ok(([(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-cache")], content).into_response())
+pub(super) async fn index(State(web): State<Arc<Web>>) -> Response {
+    // Its script sends large files where the links of `/uploads/presigned` lead.
+    let policy = match store_origin(&web).await {
+        Some(origin) => POLICY.replace("connect-src 'self'", &format!("connect-src 'self' {origin}")),
+        None => POLICY.into(),
+    };
+    let headers = [
+        (header::CONTENT_TYPE, HTML),
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::CONTENT_SECURITY_POLICY, policy.as_str()),
+    ];
+    (headers, filled_in(&web)).into_response()
 }
 
 /// `GET /result/{key}`: what a browser's form is sent on to.
@@ -58,36 +54,18 @@ pub(super) async fn result(State(web): State<Arc<Web>>, uri: Uri) -> Result<Resp
         .into_response())
 }
 
-/// `GET /problems`: what each problem's `type` links to.
-pub(super) async fn problems(State(web): State<Arc<Web>>) -> Response {
-    let mut body = String::from(
-        "<h1>Problems</h1>\n<p>Every refusal is an <code>application/problem+json</code> document (RFC 9457) \
-         with one of these codes.</p>\n<dl class=\"problems\">\n",
-    );
-    for about in Code::ALL.map(Code::about) {
-        let (code, status, title, advice) = (about.code, about.status.as_u16(), about.title, about.advice);
-        let _ = writeln!(
-            body,
-            "<dt id=\"{code}\"><code>{code}</code> <span>{status}</span></dt>\n<dd>{}. {}</dd>",
-            escaped(title),
-            escaped(advice)
-        );
-    }
-    body.push_str("</dl>");
-    ([(header::CONTENT_TYPE, HTML), (header::CACHE_CONTROL, "no-cache")], page(&web, "Problems", &body)).into_response()
-}
-
 /// A refusal for a person.
 pub(super) fn refusal(web: &Web, problem: &Problem, request_id: &RequestId) -> String {
     let about = problem.code.about();
     let body = format!(
         "<h1>{}</h1>\n<p class=\"lead\">{}</p>\n<p>{}</p>\n\
-         <p class=\"small\">Problem <code>{}</code>, request <code>{}</code></p>",
+         <p class=\"small\">Problem <a href=\"{}/problems#{code}\"><code>{code}</code></a>, request <code>{}</code></p>",
         escaped(about.title),
         escaped(about.advice),
         escaped(&problem.detail),
-        about.code,
+        escaped(web.base_path()),
         escaped(request_id.as_str()),
+        code = about.code,
     );
     page(web, about.title, &body)
 }
@@ -110,6 +88,42 @@ pub(super) fn several(web: &Web, outcomes: &[Outcome]) -> String {
     page(web, "Your files", &body)
 }
 
+async fn store_origin(web: &Web) -> Option<String> {
+    let any = Announced { key: "a.jpg", content_type: "image/jpeg", bytes: 1, must_be_new: false };
+    // Where no link can be signed there is none to follow either: whoever asks for one is told.
+    let link = web.app.store().presigned_put(&any).await.ok()??;
+    let (scheme, rest) = link.url.split_once("://")?;
+    Some(format!("{scheme}://{}", rest.split('/').next()?))
+}
+
+/// The page with this service's limits and address, so that they stand there without JavaScript too.
+fn filled_in(web: &Web) -> String {
+    let thumbnail = &web.thumbnail;
+    let fit = match thumbnail.fit {
+        Fit::Inside => "fits in",
+        Fit::Cover => "fills",
+    };
+    let largest = web.max_file_bytes.max(web.presigned_max_bytes);
+    let values = [
+        ("{types}", EXTENSIONS.map(|extension| format!(".{extension}")).join(", ")),
+        ("{megabytes}", tenths(largest, 1024 * 1024)),
+        ("{megapixels}", tenths(thumbnail.limits.max_pixels, 1_000_000)),
+        ("{thumbnail}", format!("{fit} {} × {} pixels", thumbnail.width, thumbnail.height)),
+        ("{files}", web.max_files.to_string()),
+        ("{url}", escaped(&web.public_url)),
+    ];
+    values.iter().fold(INDEX.to_owned(), |page, (name, value)| page.replace(name, value))
+}
+
+/// With one decimal, unless it would be 0.
+fn tenths(number: u64, unit: u64) -> String {
+    let tenths = (u128::from(number) * 10 + u128::from(unit) / 2) / u128::from(unit);
+    match (tenths / 10, tenths % 10) {
+        (whole, 0) => whole.to_string(),
+        (whole, rest) => format!("{whole}.{rest}"),
+    }
+}
+
 fn figure(web: &Web, key: &str, thumbnail_key: &str) -> String {
     let base = escaped(web.base_path());
     let (original_path, thumbnail_path) = (to_url_path(key), to_url_path(thumbnail_key));
@@ -122,7 +136,8 @@ fn figure(web: &Web, key: &str, thumbnail_key: &str) -> String {
     )
 }
 
-fn page(web: &Web, title: &str, body: &str) -> String {
+/// A whole page of ours around this.
+pub(super) fn page(web: &Web, title: &str, body: &str) -> String {
     let (base, title) = (escaped(web.base_path()), escaped(title));
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -135,6 +150,7 @@ fn page(web: &Web, title: &str, body: &str) -> String {
     )
 }
 
-fn escaped(text: &str) -> String {
+/// Text as HTML.
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

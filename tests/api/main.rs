@@ -13,6 +13,7 @@ mod gateways;
 mod lambda;
 mod listener;
 mod names;
+mod origins;
 mod pages;
 mod pictures;
 mod presigned;

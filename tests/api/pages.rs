@@ -1,6 +1,6 @@
 //! What the service says about itself, and what people see of it.
 
-use super::client::{Answer, end, form, form_head, part};
+use super::client::{form, form_head};
 use super::pictures::jpeg;
 use super::server::Server;
 
@@ -56,18 +56,90 @@ fn programs_get_json() {
 }
 
 #[test]
-fn the_page_and_its_files_are_there() {
-    let server = Server::start();
+fn the_page_has_its_files_and_this_services_limits() {
+    let server = Server::start_with(&[
+        ("MAX_UPLOAD_BYTES", "2500000"),
+        ("MAX_FILES", "3"),
+        ("MAX_PIXELS", "12500000"),
+        ("THUMBNAIL_SIZE", "200x100"),
+        ("THUMBNAIL_FIT", "cover"),
+        ("PUBLIC_URL", "https://img.example.com/this&that"),
+    ]);
     let index = server.get("/");
     assert_eq!((index.status, index.header("content-type")), (200, "text/html; charset=utf-8"));
     let html = index.text();
-    let files: Vec<_> = html.split(['"', '\'']).filter(|text| text.contains("static/")).collect();
-    assert!(!files.is_empty(), "{html}");
-    for file in files {
-        assert_eq!(server.get(&format!("/{}", file.trim_start_matches('/'))).status, 200, "{file}");
+    for part in ["2.4 MB", "12.5 million", "fills 200 × 100 pixels", "Up to 3 files", ".jpg, .jpeg, .png"] {
+        assert!(html.contains(part), "{part} in {html}");
     }
-    let problems = server.get("/problems").text();
-    assert!(problems.contains("id=\"unsupported-extension\""), "{problems}");
+    assert!(html.contains("https://img.example.com/this&amp;that</span>/uploads"), "{html}");
+    assert!(!html.contains('{'), "every place is filled in: {html}");
+    let files: Vec<_> = html.split(['"', '\'']).filter(|text| text.starts_with("static/")).collect();
+    assert_eq!(files.len(), 4, "{files:?}");
+    for file in files {
+        assert_eq!(server.get(&format!("/{file}")).status, 200, "{file}");
+    }
+}
+
+#[test]
+fn files_are_sent_in_gzip_to_those_who_take_it_and_not_sent_again() {
+    let server = Server::start();
+    let ask = |headers: &str| server.send(format!("GET /static/thumbgate-upload.js HTTP/1.1\r\n{headers}"), b"");
+    let plain = ask("");
+    assert_eq!(plain.text(), include_str!("../../static/thumbgate-upload.js"));
+    assert_eq!(
+        (plain.header("content-encoding"), plain.header("content-type")),
+        ("", "text/javascript; charset=utf-8")
+    );
+    for accept in ["gzip, deflate, br, zstd", "br;q=1.0, gzip;q=0.8"] {
+        let answer = ask(&format!("Accept-Encoding: {accept}\r\n"));
+        assert_eq!(answer.header("content-encoding"), "gzip", "{accept}");
+        assert_eq!(answer.body[..2], [0x1f, 0x8b], "{accept}");
+        assert!(answer.body.len() <= 12 * 1024, "{} bytes", answer.body.len());
+        assert!(answer.headers("vary").contains(&"Accept-Encoding"), "{answer:?}");
+        assert_eq!(answer.header("etag"), plain.header("etag"), "a weak one is the same for both");
+    }
+    for accept in ["br", "gzip;q=0", "identity"] {
+        assert_eq!(ask(&format!("Accept-Encoding: {accept}\r\n")).header("content-encoding"), "", "{accept}");
+    }
+    let known = ask(&format!("If-None-Match: {}\r\n", plain.header("etag")));
+    assert_eq!((known.status, known.body.len(), known.header("etag")), (304, 0, plain.header("etag")));
+    assert_eq!(ask("If-None-Match: W/\"other\"\r\n").status, 200);
+}
+
+#[test]
+fn every_problem_has_its_own_section_and_an_example() {
+    let server = Server::start();
+    let page = server.get("/problems").text();
+    let sections: Vec<_> = page.split("<section class=\"problem\" id=\"").skip(1).collect();
+    assert!(sections.len() > 25, "{page}");
+    for section in sections {
+        let code = section.split('"').next().unwrap();
+        let example = section.split("<code>{").nth(1).and_then(|rest| rest.split("</code>").next()).unwrap();
+        let example = format!("{{{}", example.replace("&quot;", "\"").replace("&amp;", "&"));
+        let example: serde_json::Value = serde_json::from_str(&example).unwrap();
+        assert_eq!(example["code"], code);
+        assert_eq!(example["type"], format!("/problems#{code}"));
+        assert!(section.contains(example["title"].as_str().unwrap()), "{section}");
+        assert!(section.contains(&format!("status {}", example["status"])), "{section}");
+    }
+}
+
+/// Files that are too large to go in directly are sent by the page's script straight into the bucket.
+#[test]
+fn the_pages_policy_names_the_store_that_links_lead_to() {
+    let local = Server::start();
+    assert!(local.get("/").header("content-security-policy").contains("connect-src 'self';"), "nothing but us");
+    let s3 = Server::start_with(&[
+        ("STORE", "s3"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+        ("S3_FORCE_PATH_STYLE", "true"),
+        ("AWS_ACCESS_KEY_ID", "key"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+    ]);
+    let policy = s3.get("/").header("content-security-policy").to_owned();
+    assert!(policy.contains("connect-src 'self' http://127.0.0.1:9;"), "{policy}");
+    assert!(!s3.get("/problems").header("content-security-policy").contains("127.0.0.1"), "no other page needs it");
 }
 
 #[test]
@@ -97,45 +169,6 @@ fn request_ids_are_taken_over_where_they_are_sane() {
         let answer = ask(odd);
         assert_ne!(answer.header("x-request-id"), odd);
         assert_eq!(answer.header("x-request-id").len(), 36, "a UUID instead");
-    }
-}
-
-#[test]
-fn other_origins_are_let_in_by_name_only() {
-    let server = Server::start_with(&[("CORS_ORIGINS", "https://www.example.com,http://localhost:5173")]);
-    let body = form(&[("a.jpg", &jpeg(20, 10))]);
-    let own = format!("http://{}", server.address);
-    let post = |origin: &str| server.send(format!("{}Origin: {origin}\r\n", form_head()), &body);
-    for (origin, outcome, allowed) in [
-        ("https://www.example.com", "201", "https://www.example.com"),
-        ("http://localhost:5173", "201", "http://localhost:5173"),
-        (&*own, "201", ""),
-        ("https://evil.example", "403 forbidden-origin", ""),
-        ("https://www.example.com.evil.example", "403 forbidden-origin", ""),
-        ("null", "403 forbidden-origin", ""),
-    ] {
-        let answer = post(origin);
-        assert_eq!((&*answer.outcome(), answer.header("access-control-allow-origin")), (outcome, allowed), "{origin}");
-    }
-    let preflight = |origin: &str| -> Answer {
-        let asks = "Access-Control-Request-Method: PUT\r\nAccess-Control-Request-Headers: content-type\r\n";
-        server.send(format!("OPTIONS /uploads/a.jpg HTTP/1.1\r\nOrigin: {origin}\r\n{asks}"), b"")
-    };
-    let answer = preflight("https://www.example.com");
-    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, "https://www.example.com"));
-    assert!(answer.header("access-control-allow-methods").contains("PUT"));
-    assert_eq!(preflight("https://evil.example").header("access-control-allow-origin"), "");
-    let refused = server.send(
-        format!("{}Origin: https://www.example.com\r\n", form_head()),
-        &end(part(b"form-data; filename=a.txt", b"x")),
-    );
-    assert_eq!(refused.header("access-control-allow-origin"), "https://www.example.com", "refusals can be read too");
-    let method = server.send("DELETE /uploads/a.jpg HTTP/1.1\r\nOrigin: https://www.example.com\r\n", b"");
-    assert_eq!(method.outcome(), "405 method-not-allowed");
-    assert_eq!(method.header("access-control-allow-origin"), "https://www.example.com", "also where axum refused");
-    let exposed = refused.header("access-control-expose-headers").to_owned();
-    for name in ["location", "etag", "retry-after", "server-timing", "x-request-id"] {
-        assert!(exposed.contains(name), "{name} in {exposed}");
     }
 }
 

@@ -109,7 +109,7 @@ fn pages() -> Vec<Row> {
         (get("/openapi.yaml", &[]), "200"),
         (get("/problems", &[]), "200"),
         (get("/", &[]), "200"),
-        (get("/static/upload.js", &[]), "200"),
+        (get("/static/thumbgate-upload.js", &[]), "200"),
         (get("/static/nothing", &[]), "404 not-found"),
         (get("/?a=b%20c&d", &[]), "200"),
         (request("OPTIONS", "/uploads", &preflight, b""), "200"),
