@@ -21,9 +21,10 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
+pub use crate::hex::hex;
 pub use memory::Room;
 pub use stored::{Outcome, mark_rejected, thumbnail_stored_object};
-pub use upload::{Facts, Stored, Storing, Times, Upload, hex, milliseconds, store_upload, withdraw};
+pub use upload::{Facts, Stored, Storing, Times, Upload, milliseconds, store_upload, withdraw};
 
 use crate::config::Config;
 use crate::key::{self, Layout};
@@ -38,6 +39,7 @@ pub struct App {
     store: Arc<Store>,
     thumbnail: Options,
     key_layout: Layout,
+    cache_control: &'static str,
     bodies: Memory,
     decodes: Memory,
     cores: Semaphore,
@@ -102,6 +104,7 @@ impl App {
             store: Arc::new(store),
             thumbnail: config.thumbnail,
             key_layout: config.key_layout,
+            cache_control: config.cache_control(),
             bodies: Memory::new(config.body_memory, config.queue_timeout),
             decodes: Memory::new(config.decode_memory, config.queue_timeout),
             cores: Semaphore::new(available_parallelism().map_or(1, usize::from)),

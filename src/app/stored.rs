@@ -16,10 +16,11 @@ use tracing::info;
 use uuid::Uuid;
 
 use super::memory::Room;
-use super::upload::{decode, hex, milliseconds};
+use super::upload::{decode, milliseconds};
 use super::{App, Error};
+use crate::hex::hex;
 use crate::key::OriginalKey;
-use crate::store::{self, Bucket, Condition, Download, Metadata, Object, Stat, cache_control};
+use crate::store::{self, Bucket, Condition, Download, Metadata, Object, Stat};
 
 /// How often a key may change while we work on it.
 const TRIES: u32 = 8;
@@ -158,7 +159,7 @@ async fn put(
     let object = Object {
         bytes: Bytes::copy_from_slice(&made.bytes),
         content_type: made.format.content_type(),
-        cache_control: cache_control(app.key_layout),
+        cache_control: app.cache_control,
         metadata: Metadata {
             upload_id: Some(Uuid::now_v7().to_string()),
             source_sha256: Some(source.sha256.clone()),

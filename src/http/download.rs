@@ -11,7 +11,7 @@ use super::Web;
 use super::problem::Refusal;
 use crate::app;
 use crate::key::from_request_path;
-use crate::store::{self, Bucket, Range, ReadMethod, Stat, cache_control};
+use crate::store::{self, Bucket, Range, ReadMethod, Stat};
 
 /// S3's own limit.
 const MAX_KEY_BYTES: usize = 1024;
@@ -38,7 +38,7 @@ pub(super) async fn original(
     let Some(link) = web.app.store().presigned(Bucket::Uploads, &key, read_method).await? else {
         return serve(&web, Bucket::Uploads, &key, &method, &headers).await;
     };
-    if !web.public_originals {
+    if web.access.keys.is_empty() && !web.access.public_originals {
         return Err(Refusal::Forbidden(
             "originals are private: use `upload.url` of the upload record, or serve with PUBLIC_ORIGINALS=true",
         ));
@@ -106,7 +106,7 @@ fn key_in(uri: &Uri, prefix: &str) -> Result<String, Refusal> {
 fn facts(web: &Web, stat: &Stat) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, text(&stat.content_type));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control(web.key_layout)));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(web.cache_control));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     if let Some(etag) = etag_of(stat) {
         headers.insert(header::ETAG, text(&etag));

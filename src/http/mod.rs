@@ -1,5 +1,6 @@
 //! The HTTP contract: routes, and the layers around them.
 
+mod access;
 mod body;
 mod context;
 mod disposition;
@@ -30,7 +31,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub use gateway::{Deadline, Garbled};
 
 use crate::app::App;
-use crate::config::Config;
+use crate::config::{Access, Config};
 use crate::key::Layout;
 use link::Signer;
 
@@ -40,8 +41,8 @@ pub struct Web {
     app: Arc<App>,
     /// The service's address from outside, without a slash at its end.
     public_url: String,
-    cors_origins: Vec<String>,
-    public_originals: bool,
+    access: Access,
+    cache_control: &'static str,
     key_layout: Layout,
     max_file_bytes: u64,
     max_request_bytes: u64,
@@ -52,7 +53,6 @@ pub struct Web {
     max_answer_bytes: Option<u64>,
     thumbnail: thumbnail::Options,
     signer: Signer,
-    s3_events_token: Option<String>,
 }
 
 impl Web {
@@ -61,8 +61,8 @@ impl Web {
         Self {
             app,
             public_url,
-            cors_origins: config.cors_origins.clone(),
-            public_originals: config.public_originals,
+            access: config.access.clone(),
+            cache_control: config.cache_control(),
             key_layout: config.key_layout,
             max_file_bytes: config.max_file_bytes,
             max_request_bytes: config.max_request_bytes,
@@ -71,8 +71,7 @@ impl Web {
             max_files: config.max_files,
             max_answer_bytes: config.max_answer_bytes,
             thumbnail: config.thumbnail,
-            signer: Signer::new(&config.link_secret),
-            s3_events_token: config.s3_events_token.clone(),
+            signer: Signer::new(&config.access.link_secret),
         }
     }
 
@@ -111,9 +110,10 @@ pub fn router(web: Web) -> Router {
         .fallback(meta::not_found)
         // Innermost first.
         .layer(from_fn(gateway::heed))
+        .layer(from_fn_with_state(Arc::clone(&web), access::guard))
         .layer(from_fn_with_state(Arc::clone(&web), origin::refuse_foreign))
         .layer(CatchPanicLayer::custom(context::from_panic))
-        .layer(origin::cors(&web.cors_origins))
+        .layer(origin::cors(&web.access.cors_origins))
         .layer(map_request(move |request: Request| async move { body::guard(request, drain_at_most) }))
         .layer(from_fn_with_state(Arc::clone(&web), context::with_context))
         .with_state(web)

@@ -8,6 +8,7 @@ use axum::http::{Uri, header};
 use axum::response::{IntoResponse, Response};
 
 use super::Web;
+use super::context::has_pages;
 use super::problem::{Code, Problem, Refusal};
 use super::record::Outcome;
 use super::request_id::RequestId;
@@ -25,6 +26,10 @@ pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-sr
 const MARK: &str = "<svg class=\"mark\" viewBox=\"0 0 32 32\" width=\"22\" height=\"22\" aria-hidden=\"true\">\
     <path d=\"M5 6h14v14H5z\"/><path class=\"solid\" d=\"M23 20h4v6h-4z\"/></svg>";
 
+const KEY_NEEDED: &str = "<p class=\"lead\" id=\"key-needed\"><strong>Uploads here need an API key</strong>, which this \
+    page does not send. Use a program: <code>curl -H \"Authorization: Bearer $KEY\" -F file=@image1.jpg \
+    …/uploads</code></p>";
+
 const INDEX: &str = include_str!("../../static/index.html");
 /// The files under `/static/`, all of them in the binary.
 const FILES: [(&str, &str, &str); 3] = [
@@ -33,9 +38,13 @@ const FILES: [(&str, &str, &str); 3] = [
     ("upload.js", "text/javascript; charset=utf-8", include_str!("../../static/upload.js")),
 ];
 
-/// `GET /`.
-pub(super) async fn index() -> Response {
-    ([(header::CONTENT_TYPE, HTML), (header::CACHE_CONTROL, "no-cache")], INDEX).into_response()
+/// `GET /`. The page asks nobody for a key: a key in a browser is one that any extension can read.
+pub(super) async fn index(State(web): State<Arc<Web>>) -> Response {
+    let page = match web.access.keys.is_empty() {
+        true => INDEX.to_owned(),
+        false => INDEX.replacen("<main>", &format!("<main>\n{KEY_NEEDED}"), 1),
+    };
+    ([(header::CONTENT_TYPE, HTML), (header::CACHE_CONTROL, "no-cache")], page).into_response()
 }
 
 /// `GET /static/{file}`.
@@ -48,6 +57,9 @@ pub(super) async fn file(uri: Uri) -> Result<Response, Refusal> {
 
 /// `GET /result/{key}`: what a browser's form is sent on to.
 pub(super) async fn result(State(web): State<Arc<Web>>, uri: Uri) -> Result<Response, Refusal> {
+    if !has_pages(&web) {
+        return Err(Refusal::NotFound);
+    }
     let path = uri.path().strip_prefix("/result/").unwrap_or_default();
     let key = from_request_path(path).ok_or(Refusal::NotFound)?;
     let missing = || Refusal::App(store::Error::NotFound.into());

@@ -92,7 +92,7 @@ fn link_to_us(web: &Web, announced: &Announced<'_>) -> WriteLink {
         must_be_new: announced.must_be_new,
         expires,
     };
-    WriteLink { url: format!("{}{}", web.public_url, web.signer.link(&promise)), expires }
+    WriteLink { url: format!("{}{}", web.public_url, web.signer.write_link(&promise)), expires }
 }
 
 fn rfc3339(time: SystemTime) -> String {

@@ -102,7 +102,7 @@ impl Code {
             Self::MalformedMultipart => ("malformed-multipart", S::BAD_REQUEST, "The form is malformed", "Let a library build the multipart body; nothing of the broken part was stored."),
             Self::InvalidFilename => ("invalid-filename", S::BAD_REQUEST, "The file name cannot be used", "Use a name with at least one letter or digit before its extension."),
             Self::InvalidRequest => ("invalid-request", S::BAD_REQUEST, "The request cannot be understood", "See the detail, and /openapi.yaml for what is understood."),
-            Self::Unauthorized => ("unauthorized", S::UNAUTHORIZED, "Not signed in", "Send the token in the header Authorization: Bearer TOKEN."),
+            Self::Unauthorized => ("unauthorized", S::UNAUTHORIZED, "Not signed in", "Send an API key, as Authorization: Bearer KEY or as X-Api-Key: KEY, or follow a signed link."),
             Self::Forbidden => ("forbidden", S::FORBIDDEN, "Not allowed", "See the detail; originals are private where the upload record has a signed link."),
             Self::ForbiddenOrigin => ("forbidden-origin", S::FORBIDDEN, "Page of another site", "Add the page's origin to CORS_ORIGINS, or the service's own address to PUBLIC_URL."),
             Self::LinkExpired => ("link-expired", S::FORBIDDEN, "The link has expired", "Ask for a new link where you got this one."),
@@ -139,7 +139,7 @@ pub enum Refusal {
     MalformedMultipart(String),
     InvalidRequest(String),
     UnsupportedType { content_type: String },
-    Unauthorized,
+    Unauthorized(&'static str),
     Forbidden(&'static str),
     LinkExpired,
     ForbiddenOrigin { origin: String },
@@ -202,8 +202,8 @@ impl From<Refusal> for Problem {
                     format!("`content_type` is {}; image/jpeg and image/png are taken", shortened(&content_type));
                 Self::new(Code::UnsupportedContent, detail)
             }
-            Refusal::Unauthorized => {
-                let problem = Self::new(Code::Unauthorized, "there is no token, or it is a wrong one");
+            Refusal::Unauthorized(detail) => {
+                let problem = Self::new(Code::Unauthorized, detail);
                 Self { header: Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))), ..problem }
             }
             Refusal::LinkExpired => Self::new(Code::LinkExpired, "the time that the link was good for is over"),

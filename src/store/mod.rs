@@ -76,11 +76,14 @@ pub struct Metadata {
     pub sha256: Option<String>,
 }
 
-/// What caches may do with an object: under a file's own name its content can change.
-pub fn cache_control(layout: Layout) -> &'static str {
-    match layout {
-        Layout::Name => "no-cache",
-        Layout::Unique => "public, max-age=31536000, immutable",
+/// What caches may do with an object: under a file's own name its content can change, and what not everybody may
+/// see is not for caches that several share.
+pub fn cache_control(layout: Layout, is_private: bool) -> &'static str {
+    match (layout, is_private) {
+        (Layout::Name, false) => "no-cache",
+        (Layout::Name, true) => "private, no-cache",
+        (Layout::Unique, false) => "public, max-age=31536000, immutable",
+        (Layout::Unique, true) => "private, max-age=31536000, immutable",
     }
 }
 
@@ -305,6 +308,14 @@ impl Store {
         match self {
             Self::Local(_) => Ok(true),
             Self::S3(s3) => s3.keeps_versions(bucket).await,
+        }
+    }
+
+    /// Whether objects have addresses at the store itself, which it signs links to.
+    pub fn signs_links(&self) -> bool {
+        match self {
+            Self::Local(_) => false,
+            Self::S3(_) => true,
         }
     }
 

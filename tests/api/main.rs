@@ -9,6 +9,7 @@ mod fault_proxy;
 mod forms;
 mod function;
 mod gateways;
+mod keys;
 mod lambda;
 mod listener;
 mod names;
