@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use thumbnail::{Fit, Limits, Options};
 
-pub use access::{Access, AccessSettings};
+pub use access::{Access, AccessSettings, RateLimit};
 
 use crate::api_key::{self, KeyName};
 use crate::key::Layout;
@@ -343,14 +343,13 @@ impl Config {
         if settings.memory_budget < needed {
             return Err(Error::BudgetTooSmall { budget: settings.memory_budget, needed });
         }
-        let access = settings.access.checked(store, (!on_lambda).then_some(settings.listen))?;
         Ok(Self {
             buckets: BucketNames { uploads: settings.upload_bucket, thumbnails: settings.thumbnail_bucket },
             store,
             data_dir: settings.data_dir,
             listen: settings.listen,
             public_url: settings.public_url,
-            access,
+            access: settings.access.checked(store, (!on_lambda).then_some(settings.listen))?,
             thumbnail: settings.shape.options(settings.memory_budget / 2),
             on_lambda,
             max_upload_bytes: settings.max_upload_bytes,
@@ -409,6 +408,10 @@ mod tests {
             (&["--link-secret", "short"], &["LINK_SECRET", "16 characters"]),
             (&["--store", "s3", "--s3-events-token", "with a space in it"], &["S3_EVENTS_TOKEN", "without spaces"]),
             (&["--s3-events-token", "0123456789abcdef"], &["S3_EVENTS_TOKEN", "STORE=s3"]),
+            (&["--rate-limit", "60"], &["RATE_LIMIT", "'60'", "60/m"]),
+            (&["--rate-limit", "0/s"], &["RATE_LIMIT", "'0/s'", "1 to 1000000"]),
+            (&["--rate-limit", "5/d"], &["RATE_LIMIT", "'5/d'", "60/m"]),
+            (&["--trusted-proxies", "10.0.0.0/33"], &["TRUSTED_PROXIES", "'10.0.0.0/33'", "10.0.0.0/8"]),
             (&["--public-url", "example.com"], &["PUBLIC_URL", "'example.com'", "https://"]),
             (&["--cors-origins", "https://a.example/path"], &["CORS_ORIGINS", "https://www.example.com"]),
             (&["--upload-bucket", "A_B"], &["UPLOAD_BUCKET", "'A_B'", "3 to 63"]),
@@ -430,6 +433,7 @@ mod tests {
     fn settings_are_taken_with_and_without_the_word_serve() {
         assert_eq!(start(&["--listen", "0.0.0.0:80", "--allow-anonymous"]), "ok");
         assert_eq!(start(&["--listen", "0.0.0.0:80", "--api-keys", KEYS]), "ok");
+        assert_eq!(start(&["--rate-limit", "1000/h", "--trusted-proxies", "10.0.0.0/8,192.0.2.1,2001:db8::/32"]), "ok");
         assert_eq!(start(&["--cors-origins", "https://a.example,http://localhost:5173"]), "ok");
         let cli = Cli::try_parse_from(["thumbgate", "serve", "--max-files", "3"]).expect("good arguments");
         let Some(Role::Serve(settings)) = cli.role else { panic!("serve was named") };

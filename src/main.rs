@@ -11,7 +11,7 @@ use clap::Parser;
 use thumbgate::api_key::print_new;
 use thumbgate::app::{App, with_causes};
 use thumbgate::config::{Cli, Config, KeyCommand, Role, Settings, StoreKind};
-use thumbgate::http::{Web, router};
+use thumbgate::http::{Limiter, Web, router};
 use thumbgate::store::local::Local;
 use thumbgate::store::s3::S3;
 use thumbgate::store::{Bucket, Store};
@@ -55,7 +55,8 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
         let app = Arc::clone(&app);
         async move { app.inspect_store().await }
     });
-    let deadline = server::serve(listener, router(Web::new(&config, url, Arc::clone(&app))), stop).await;
+    let web = Web::new(&config, url, Arc::clone(&app), Limiter::new(&config));
+    let deadline = server::serve(listener, router(web), stop).await;
     inspection.abort();
     app.finish(deadline).await;
     Ok(())

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -17,7 +19,10 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tower::ServiceExt;
 use tracing::{debug, warn};
+
+use crate::http::Peer;
 
 /// For the first byte of a connection, and for each head from its first byte to its last.
 const HEAD: Duration = Duration::from_secs(10);
@@ -43,7 +48,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
             () = &mut stop => break,
         };
         match accepted {
-            Ok((stream, place)) => begin(stream, place, router.clone(), &graceful),
+            Ok((stream, peer, place)) => begin(stream, peer, place, router.clone(), &graceful),
             Err(error) => rest_after(&error).await,
         }
     }
@@ -55,14 +60,27 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
     deadline
 }
 
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, place))
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, place))
 }
 
-fn begin(stream: TcpStream, place: OwnedSemaphorePermit, router: Router, graceful: &GracefulShutdown) {
+fn begin(
+    stream: TcpStream,
+    peer: SocketAddr,
+    place: OwnedSemaphorePermit,
+    router: Router,
+    graceful: &GracefulShutdown,
+) {
     let watcher = graceful.watcher();
+    let service = router.map_request(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer.ip()));
+        request
+    });
     tokio::spawn(async move {
         let _place = place;
         // Small answers must not wait for the acknowledgement of the ones before.
@@ -77,7 +95,7 @@ fn begin(stream: TcpStream, place: OwnedSemaphorePermit, router: Router, gracefu
             .max_buf_size(MAX_HEAD_BYTES)
             // A client may close its side once all is sent: what has arrived is still read and stored.
             .half_close(true)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         if let Err(error) = watcher.watch(connection).await {
             debug!(%error, "a connection ended early");
         }

@@ -1,8 +1,12 @@
-//! Who may use the service, and from where.
+//! Who may use the service, from where, and how often.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use std::str::FromStr;
+use std::time::Duration;
 
 use clap::Args;
+use ipnet::IpNet;
 
 use super::parse::origin;
 use super::{Error, StoreKind};
@@ -27,6 +31,12 @@ pub struct AccessSettings {
     /// The secret that links to this server are signed with, at least 16 characters [default: a new one at each start]
     #[arg(long, env = "LINK_SECRET", value_name = "LINK_SECRET", hide_env_values = true)]
     pub link_secret: Option<String>,
+    /// How often one key, else one address, may upload or read: 10/s, 60/m, 1000/h [default: without a limit]
+    #[arg(long, env = "RATE_LIMIT", value_name = "RATE_LIMIT")]
+    pub rate_limit: Option<RateLimit>,
+    /// Proxies whose X-Forwarded-For tells the client's address: 10.0.0.0/8, 192.0.2.1, separated by commas
+    #[arg(long, env = "TRUSTED_PROXIES", value_name = "TRUSTED_PROXIES", value_delimiter = ',', value_parser = network)]
+    pub trusted_proxies: Vec<IpNet>,
     /// Origins whose pages may call the API, separated by commas, or `*`
     #[arg(long, env = "CORS_ORIGINS", value_name = "CORS_ORIGINS", value_delimiter = ',', value_parser = origin)]
     pub cors_origins: Vec<String>,
@@ -46,6 +56,10 @@ pub struct Access {
     pub link_secret: Vec<u8>,
     /// Whether readers are given links that a restart makes worthless.
     pub links_end_with_us: bool,
+    /// How often one client may ask.
+    pub rate_limit: Option<RateLimit>,
+    /// The proxies whose word on the client's address is taken.
+    pub trusted_proxies: Vec<IpNet>,
     /// The origins whose pages may call the API.
     pub cors_origins: Vec<String>,
     /// The token of who may send event notifications.
@@ -73,6 +87,8 @@ impl AccessSettings {
             keys,
             public_originals: self.public_originals,
             link_secret: link_secret.map_or_else(random_secret, |given| Ok(given.into_bytes()))?,
+            rate_limit: self.rate_limit,
+            trusted_proxies: self.trusted_proxies,
             cors_origins: self.cors_origins,
             s3_events_token,
         })
@@ -99,4 +115,37 @@ fn random_secret() -> Result<Vec<u8>, Error> {
     let mut secret = vec![0; 32];
     getrandom::fill(&mut secret).map_err(|_| Error::NoSecret)?;
     Ok(secret)
+}
+
+/// So many requests at once, and as many again spread over each window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// How many: 1 to 1,000,000.
+    pub requests: NonZeroU32,
+    /// A second, a minute or an hour.
+    pub window: Duration,
+}
+
+impl FromStr for RateLimit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let limit = text.split_once('/').and_then(|(requests, unit)| {
+            let requests: NonZeroU32 = requests.parse().ok().filter(|n: &NonZeroU32| n.get() <= 1_000_000)?;
+            let seconds = match unit {
+                "s" => 1,
+                "m" => 60,
+                "h" => 3600,
+                _ => return None,
+            };
+            Some(Self { requests, window: Duration::from_secs(seconds) })
+        });
+        limit.ok_or_else(|| "must be 1 to 1000000, a slash and s, m or h, such as 60/m".into())
+    }
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
+    let network = text.parse().ok().or_else(|| Some(IpNet::from(text.parse::<IpAddr>().ok()?)));
+    network.ok_or_else(|| "must be addresses or networks, such as 10.0.0.0/8 or 192.0.2.1".into())
 }

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use tracing::{Instrument, info_span};
 
 use super::access::Caller;
+use super::client_address::ClientAddress;
 use super::problem::{Problem, Refusal};
 use super::request_id::{REQUEST_ID, RequestId};
 use super::{Web, page};
@@ -25,6 +26,9 @@ pub(super) async fn with_context(State(web): State<Arc<Web>>, mut request: Reque
     let as_page = is_for_a_person(&web, &request);
     request.extensions_mut().insert(request_id.clone());
     request.extensions_mut().insert(caller);
+    if let Some(address) = ClientAddress::of(&request, &web.access.trusted_proxies) {
+        request.extensions_mut().insert(address);
+    }
     let answer = async {
         let response = next.run(request).await;
         let response = refusals_of_others(response);

@@ -2,6 +2,7 @@
 
 mod access;
 mod body;
+mod client_address;
 mod context;
 mod disposition;
 mod download;
@@ -14,6 +15,7 @@ mod origin;
 mod page;
 mod presign;
 pub mod problem;
+mod rate;
 mod receive;
 mod record;
 mod request_id;
@@ -28,7 +30,9 @@ use axum::middleware::{from_fn, from_fn_with_state, map_request};
 use axum::routing::{get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use client_address::{ClientAddress, Peer};
 pub use gateway::{Deadline, Garbled};
+pub use rate::Limiter;
 
 use crate::app::App;
 use crate::config::{Access, Config};
@@ -53,11 +57,13 @@ pub struct Web {
     max_answer_bytes: Option<u64>,
     thumbnail: thumbnail::Options,
     signer: Signer,
+    limiter: Option<Arc<Limiter>>,
 }
 
 impl Web {
-    /// The handlers' share of the settings; `public_url` is where the service is reached.
-    pub fn new(config: &Config, public_url: String, app: Arc<App>) -> Self {
+    /// The handlers' share of the settings; `public_url` is where the service is reached, and `limiter` counts for
+    /// all who share it.
+    pub fn new(config: &Config, public_url: String, app: Arc<App>, limiter: Option<Arc<Limiter>>) -> Self {
         Self {
             app,
             public_url,
@@ -72,6 +78,7 @@ impl Web {
             max_answer_bytes: config.max_answer_bytes,
             thumbnail: config.thumbnail,
             signer: Signer::new(&config.access.link_secret),
+            limiter,
         }
     }
 
@@ -111,6 +118,7 @@ pub fn router(web: Web) -> Router {
         // Innermost first.
         .layer(from_fn(gateway::heed))
         .layer(from_fn_with_state(Arc::clone(&web), access::guard))
+        .layer(from_fn_with_state(Arc::clone(&web), rate::count))
         .layer(from_fn_with_state(Arc::clone(&web), origin::refuse_foreign))
         .layer(CatchPanicLayer::custom(context::from_panic))
         .layer(origin::cors(&web.access.cors_origins))

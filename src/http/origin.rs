@@ -12,6 +12,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use super::Web;
 use super::access::X_API_KEY;
 use super::problem::Refusal;
+use super::rate::{RATE_LIMIT, RATE_LIMIT_POLICY};
 use super::request_id::REQUEST_ID;
 
 /// CORS for the origins in `CORS_ORIGINS`.
@@ -40,6 +41,8 @@ pub(super) fn cors(origins: &[String]) -> CorsLayer {
             header::CONTENT_RANGE,
             header::RETRY_AFTER,
             HeaderName::from_static("server-timing"),
+            RATE_LIMIT,
+            RATE_LIMIT_POLICY,
             REQUEST_ID,
         ])
         .max_age(Duration::from_secs(600))

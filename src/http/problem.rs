@@ -7,6 +7,7 @@ use tracing::{error, info, warn};
 
 use super::request_id::RequestId;
 use crate::app::{self, with_causes};
+use crate::config::RateLimit;
 use crate::{key, s3_event, store};
 
 /// A refusal's name: what clients and their programs go by.
@@ -35,6 +36,7 @@ pub enum Code {
     RequestTimeout,
     AlreadyExists,
     RangeNotSatisfiable,
+    RateLimited,
     Busy,
     NotReady,
     StorageUnavailable,
@@ -56,7 +58,7 @@ pub struct About {
 
 impl Code {
     /// All of them, in the order of their statuses' importance to a client.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::UnsupportedExtension,
         Self::UnsupportedContent,
         Self::NotMultipart,
@@ -79,6 +81,7 @@ impl Code {
         Self::RequestTimeout,
         Self::AlreadyExists,
         Self::RangeNotSatisfiable,
+        Self::RateLimited,
         Self::Busy,
         Self::NotReady,
         Self::StorageUnavailable,
@@ -113,6 +116,7 @@ impl Code {
             Self::RequestTimeout => ("request-timeout", S::REQUEST_TIMEOUT, "The request body came too slowly", "Try again on a faster connection."),
             Self::AlreadyExists => ("already-exists", S::PRECONDITION_FAILED, "The key is taken", "Choose another name, or leave If-None-Match out to store a newer version."),
             Self::RangeNotSatisfiable => ("range-not-satisfiable", S::RANGE_NOT_SATISFIABLE, "The range selects nothing", "Ask for bytes within the size."),
+            Self::RateLimited => ("rate-limited", S::TOO_MANY_REQUESTS, "Too many requests", "Send the next one after the seconds in Retry-After; RateLimit tells how many are left."),
             Self::Busy => ("busy", S::SERVICE_UNAVAILABLE, "Too many uploads at once", "Try again after the seconds in Retry-After."),
             Self::NotReady => ("not-ready", S::SERVICE_UNAVAILABLE, "The store cannot be reached", "Try again after the seconds in Retry-After."),
             Self::StorageUnavailable => ("storage-unavailable", S::BAD_GATEWAY, "The store failed", "Nothing was stored. Try again; the log has the cause under the request_id."),
@@ -146,6 +150,7 @@ pub enum Refusal {
     NotFound,
     MethodNotAllowed { allow: Option<HeaderValue> },
     RequestTimeout,
+    RateLimited { limit: RateLimit, seconds: u32 },
     NotReady { cause: String },
     Events(s3_event::Failed),
     Panic(String),
@@ -189,23 +194,12 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::NotMultipart { content_type } => not_multipart(content_type),
             Refusal::PayloadTooLarge { limit, actual } => too_many_bytes(limit, actual),
-            Refusal::TooManyFiles { limit, actual } => {
-                let detail =
-                    format!("{actual} files or more; at most {limit} are taken in one request; none was stored");
-                Self::new(Code::TooManyFiles, detail).with_numbers(limit as u64, actual as u64)
-            }
+            Refusal::TooManyFiles { limit, actual } => too_many_files(limit, actual),
             Refusal::MissingFile => Self::new(Code::MissingFile, "no part of the form has a file name"),
             Refusal::MalformedMultipart(detail) => Self::new(Code::MalformedMultipart, detail),
             Refusal::InvalidRequest(detail) => Self::new(Code::InvalidRequest, detail),
-            Refusal::UnsupportedType { content_type } => {
-                let detail =
-                    format!("`content_type` is {}; image/jpeg and image/png are taken", shortened(&content_type));
-                Self::new(Code::UnsupportedContent, detail)
-            }
-            Refusal::Unauthorized(detail) => {
-                let problem = Self::new(Code::Unauthorized, detail);
-                Self { header: Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))), ..problem }
-            }
+            Refusal::UnsupportedType { content_type } => unsupported_type(&content_type),
+            Refusal::Unauthorized(detail) => unauthorized(detail),
             Refusal::LinkExpired => Self::new(Code::LinkExpired, "the time that the link was good for is over"),
             Refusal::Forbidden(detail) => Self::new(Code::Forbidden, detail),
             Refusal::ForbiddenOrigin { origin } => {
@@ -219,6 +213,7 @@ impl From<Refusal> for Problem {
             Refusal::RequestTimeout => {
                 Self::new(Code::RequestTimeout, "the body took longer than 30 s and a second for each 50,000 bytes")
             }
+            Refusal::RateLimited { limit, seconds } => rate_limited(limit, seconds),
             Refusal::NotReady { cause } => {
                 Self::new(Code::NotReady, "the buckets cannot both be used").retry_after(5).caused_by(cause)
             }
@@ -236,6 +231,26 @@ impl From<Refusal> for Problem {
 fn not_multipart(content_type: Option<String>) -> Problem {
     let got = content_type.map_or("has no Content-Type".into(), |got| format!("is {}", shortened(&got)));
     Problem::new(Code::NotMultipart, format!("the body {got}; POST /uploads takes multipart/form-data"))
+}
+
+fn too_many_files(limit: usize, actual: usize) -> Problem {
+    let detail = format!("{actual} files or more; at most {limit} are taken in one request; none was stored");
+    Problem::new(Code::TooManyFiles, detail).with_numbers(limit as u64, actual as u64)
+}
+
+fn unsupported_type(content_type: &str) -> Problem {
+    let detail = format!("`content_type` is {}; image/jpeg and image/png are taken", shortened(content_type));
+    Problem::new(Code::UnsupportedContent, detail)
+}
+
+fn unauthorized(detail: &'static str) -> Problem {
+    let how = (header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    Problem { header: Some(how), ..Problem::new(Code::Unauthorized, detail) }
+}
+
+fn rate_limited(RateLimit { requests, window }: RateLimit, seconds: u32) -> Problem {
+    let detail = format!("more than {requests} requests in {} s from one client", window.as_secs());
+    Problem::new(Code::RateLimited, detail).retry_after(seconds)
 }
 
 fn of_key(error: key::Error) -> Problem {

@@ -16,6 +16,7 @@ mod names;
 mod pages;
 mod pictures;
 mod presigned;
+mod rates;
 mod recorded;
 mod refusals;
 mod requests;
