@@ -11,7 +11,7 @@ use super::problem::{Document, Problem};
 use super::request_id::RequestId;
 use crate::app::{Facts, Stored, with_causes};
 use crate::key::to_url_path;
-use crate::store::{Bucket, ReadMethod};
+use crate::store::{Bucket, ReadMethod, Shown};
 
 /// An upload that is stored.
 #[derive(Debug, Serialize)]
@@ -67,8 +67,8 @@ pub(super) enum Outcome {
 impl Record {
     /// The record of an upload.
     pub(super) async fn of(web: &Web, stored: &Stored) -> Self {
-        let url = url_of(web, Bucket::Uploads, &stored.original.key).await;
-        let thumbnail_url = url_of(web, Bucket::Thumbnails, &stored.thumbnail.key).await;
+        let url = url_of(web, Bucket::Uploads, &stored.original).await;
+        let thumbnail_url = url_of(web, Bucket::Thumbnails, &stored.thumbnail).await;
         let original = picture(web, Bucket::Uploads, &stored.original, url.clone());
         Self {
             upload: Original { picture: original, sha256: stored.sha256.clone() },
@@ -121,7 +121,8 @@ fn picture(web: &Web, bucket: Bucket, facts: &Facts, url: String) -> Picture {
 
 /// Where a file can be had by whoever is given the address: as it is where anybody may read it, else by a link that
 /// ends.
-async fn url_of(web: &Web, bucket: Bucket, key: &str) -> String {
+async fn url_of(web: &Web, bucket: Bucket, facts: &Facts) -> String {
+    let key = &facts.key;
     let plain = || format!("{}/{}/{}", web.public_url, path_of(bucket), to_url_path(key));
     let has_keys = !web.access.keys.is_empty();
     let is_open = match bucket {
@@ -132,7 +133,8 @@ async fn url_of(web: &Web, bucket: Bucket, key: &str) -> String {
     if is_open {
         return plain();
     }
-    match web.app.store().presigned(bucket, key, ReadMethod::Get).await {
+    let shown = Shown::AsPicture { content_type: facts.content_type };
+    match web.app.store().presigned(bucket, key, ReadMethod::Get, shown).await {
         Ok(Some(presigned)) => presigned,
         Ok(None) if has_keys => {
             let expires = SystemTime::now() + web.presign_expires;

@@ -18,8 +18,8 @@ use aws_sdk_s3::types::{BucketVersioningStatus, Tag, Tagging};
 use futures_util::stream;
 
 use super::{
-    Announced, Bucket, BucketNames, ByteStream, Condition, Download, Error, Metadata, Object, Range, ReadMethod, Stat,
-    WriteLink, Written,
+    Announced, Bucket, BucketNames, ByteStream, Condition, Download, Error, Metadata, Object, Range, ReadMethod, Shown,
+    Stat, WriteLink, Written,
 };
 
 /// Attempts per operation: idle pooled connections die after about 20 seconds, so that a first failure
@@ -134,16 +134,31 @@ impl S3 {
         Ok(output.status == Some(BucketVersioningStatus::Enabled))
     }
 
-    pub(super) async fn presigned(&self, bucket: Bucket, key: &str, method: ReadMethod) -> Result<String, Error> {
+    /// How the object is shown is signed with the rest.
+    pub(super) async fn presigned(
+        &self,
+        bucket: Bucket,
+        key: &str,
+        method: ReadMethod,
+        shown: Shown,
+    ) -> Result<String, Error> {
         let bucket = self.names.of(bucket);
         let (good_for, _) = self.good_for().await?;
+        let (disposition, content_type) = match shown {
+            Shown::AsPicture { .. } => (None, None),
+            Shown::AsDownload { content_type } => (Some("attachment".into()), Some(content_type.into())),
+        };
         let request = match method {
             ReadMethod::Get => {
-                let request = self.client.get_object().bucket(bucket).key(key).presigned(good_for).await;
+                let request = self.client.get_object().bucket(bucket).key(key);
+                let request = request.set_response_content_disposition(disposition);
+                let request = request.set_response_content_type(content_type).presigned(good_for).await;
                 request.map_err(|error| failed(&error))?
             }
             ReadMethod::Head => {
-                let request = self.client.head_object().bucket(bucket).key(key).presigned(good_for).await;
+                let request = self.client.head_object().bucket(bucket).key(key);
+                let request = request.set_response_content_disposition(disposition);
+                let request = request.set_response_content_type(content_type).presigned(good_for).await;
                 request.map_err(|error| failed(&error))?
             }
         };

@@ -17,6 +17,7 @@ mod pages;
 mod pictures;
 mod presigned;
 mod rates;
+mod readers;
 mod recorded;
 mod refusals;
 mod requests;
