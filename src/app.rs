@@ -23,10 +23,11 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
+pub use crate::hex::hex;
 pub use crate::store::with_causes;
 pub use admission::Room;
 pub use stored::{Outcome, mark_rejected, thumbnail_stored_object};
-pub use upload::{Facts, Stored, Storing, Times, Upload, hex, milliseconds, store_upload, withdraw};
+pub use upload::{Facts, Stored, Storing, Times, Upload, milliseconds, store_upload, withdraw};
 
 use crate::config::Config;
 use crate::key::{self, Layout};
@@ -42,6 +43,7 @@ pub struct App {
     store: Arc<Store>,
     thumbnail: Options,
     key_layout: Layout,
+    cache_control: &'static str,
     bodies: Arc<Admission>,
     decodes: Memory,
     cores: Semaphore,
@@ -107,6 +109,7 @@ impl App {
             store: Arc::new(store),
             thumbnail: config.thumbnail,
             key_layout: config.key_layout,
+            cache_control: config.cache_control(),
             bodies: Admission::new(config.body_memory, config.max_upload_bytes, config.queue_timeout),
             decodes: Memory::new(config.decode_memory, config.queue_timeout),
             cores: Semaphore::new(available_parallelism().map_or(1, usize::from)),

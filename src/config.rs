@@ -1,6 +1,7 @@
 //! The settings: every variable, its default and its range, once. Nothing else reads the environment
 //! (but the AWS SDK, for its own `AWS_*`).
 
+mod access;
 mod parse;
 
 use std::net::SocketAddr;
@@ -10,10 +11,13 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use thumbnail::{Fit, Limits, Options};
 
+pub use access::{Access, AccessSettings, RateLimit};
+
+use crate::api_key::{self, KeyName};
 use crate::key::Layout;
 use crate::server;
-use crate::store::BucketNames;
-use parse::{BoxSize, bucket_name, duration, origin, presign_expires, public_url, secret};
+use crate::store::{BucketNames, cache_control};
+use parse::{BoxSize, bucket_name, duration, presign_expires, public_url};
 
 const MIB: u64 = 1024 * 1024;
 /// An event of 6 MiB holds as much once it is written as base64, with room for its headers.
@@ -49,6 +53,19 @@ pub enum Role {
         /// The server's address
         #[arg(default_value = "http://127.0.0.1:8080")]
         url: String,
+    },
+    /// API keys
+    #[command(subcommand)]
+    Key(KeyCommand),
+}
+
+/// `thumbgate key`.
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Make a key, and print it with its entry for API_KEYS
+    New {
+        /// Whose it is, for the log: 1 to 64 letters, digits, '.', '_' or '-'
+        name: KeyName,
     },
 }
 
@@ -109,14 +126,9 @@ pub struct Settings {
     /// What the service is called from outside, as in `https://uploads.example.com` [default: the listening address]
     #[arg(long, env = "PUBLIC_URL", value_name = "PUBLIC_URL", value_parser = public_url)]
     pub public_url: Option<String>,
-    /// Serve on an address that others reach although nobody has to sign in (a gateway in front may see to that)
-    #[arg(long, env = "ALLOW_ANONYMOUS", value_name = "ALLOW_ANONYMOUS", default_value = "false",
-          default_missing_value = "true", num_args = 0..=1, action = clap::ArgAction::Set)]
-    pub allow_anonymous: bool,
-    /// On S3, redirect anybody who asks for an original to a short-lived link
-    #[arg(long, env = "PUBLIC_ORIGINALS", value_name = "PUBLIC_ORIGINALS", default_value = "false",
-          default_missing_value = "true", num_args = 0..=1, action = clap::ArgAction::Set)]
-    pub public_originals: bool,
+    /// Who may use it
+    #[command(flatten)]
+    pub access: AccessSettings,
     /// The thumbnails' shape
     #[command(flatten)]
     pub shape: Shape,
@@ -128,12 +140,6 @@ pub struct Settings {
     #[arg(long, env = "MAX_DIRECT_BYTES", value_name = "MAX_DIRECT_BYTES",
           value_parser = clap::value_parser!(u64).range(1..=5 * 1024 * MIB))]
     pub max_direct_bytes: Option<u64>,
-    /// The secret that links to this server are signed with, at least 16 characters [default: a new one at each start]
-    #[arg(long, env = "LINK_SECRET", value_name = "LINK_SECRET", hide_env_values = true, value_parser = secret)]
-    pub link_secret: Option<String>,
-    /// Take S3 event notifications at /events/s3 from who sends this token, at least 16 characters
-    #[arg(long, env = "S3_EVENTS_TOKEN", value_name = "S3_EVENTS_TOKEN", hide_env_values = true, value_parser = secret)]
-    pub s3_events_token: Option<String>,
     /// Set by AWS Lambda: serve its runtime API instead of a listener
     #[arg(long, env = "AWS_LAMBDA_RUNTIME_API", value_name = "AWS_LAMBDA_RUNTIME_API", hide = true)]
     pub aws_lambda_runtime_api: Option<String>,
@@ -156,13 +162,10 @@ pub struct Settings {
     #[arg(long, env = "MAX_CONNECTIONS_PER_CLIENT", value_name = "MAX_CONNECTIONS_PER_CLIENT", default_value = "256",
           value_parser = clap::value_parser!(u16).range(1..))]
     pub max_connections_per_client: u16,
-    /// Origins whose pages may call the API, separated by commas, or `*`
-    #[arg(long, env = "CORS_ORIGINS", value_name = "CORS_ORIGINS", value_delimiter = ',', value_parser = origin)]
-    pub cors_origins: Vec<String>,
     /// How keys are made: `name` keeps file names, `unique` puts each upload into a folder named by a UUID
     #[arg(long, env = "KEY_LAYOUT", value_name = "KEY_LAYOUT", default_value = "name")]
     pub key_layout: Layout,
-    /// How long links that are signed for the store are good: 30s, 15m, 12h; at most 7 days
+    /// How long signed links are good: 30s, 15m, 12h; at most 7 days
     #[arg(long, env = "PRESIGN_EXPIRES", value_name = "PRESIGN_EXPIRES", default_value = "15m",
           value_parser = presign_expires)]
     pub presign_expires: Duration,
@@ -234,8 +237,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The service's address from outside, without a slash at its end; none: the listening address.
     pub public_url: Option<String>,
-    /// Whether anybody is redirected to originals on S3.
-    pub public_originals: bool,
+    /// Who may do what.
+    pub access: Access,
     /// What thumbnails are like, with the limits of one decode.
     pub thumbnail: Options,
     /// Whether AWS Lambda runs us.
@@ -248,10 +251,6 @@ pub struct Config {
     pub max_request_bytes: u64,
     /// The largest answer in bytes, where something in front sets a limit.
     pub max_answer_bytes: Option<u64>,
-    /// What links to this server are signed with.
-    pub link_secret: Vec<u8>,
-    /// The token of who may send event notifications.
-    pub s3_events_token: Option<String>,
     /// The most files in one request.
     pub max_files: usize,
     /// Bytes of memory for bodies that are held.
@@ -262,8 +261,6 @@ pub struct Config {
     pub queue_timeout: Duration,
     /// How many connections there may be.
     pub connections: server::Limits,
-    /// The origins whose pages may call the API.
-    pub cors_origins: Vec<String>,
     /// How keys are made.
     pub key_layout: Layout,
     /// How long presigned links are good.
@@ -282,16 +279,28 @@ pub enum Error {
     SameBucket(String),
     /// Others could reach the server, and nobody has to sign in.
     #[error(
-        "LISTEN={0} can be reached from other machines, and nobody has to sign in: \
-         listen on 127.0.0.1, or say ALLOW_ANONYMOUS=true if a gateway in front sees to that or anybody may upload"
+        "LISTEN={0} can be reached from other machines, and nobody has to sign in: set API_KEYS, listen on \
+         127.0.0.1, or say ALLOW_ANONYMOUS=true if a gateway in front sees to that or anybody may upload"
     )]
     OpenToAll(SocketAddr),
     /// A function has an address that others reach, and nobody has to sign in.
     #[error(
-        "on AWS Lambda anybody could upload, since nobody has to sign in: \
-         say ALLOW_ANONYMOUS=true if the gateway in front sees to that or anybody may upload"
+        "on AWS Lambda anybody could upload, since nobody has to sign in: set API_KEYS, or say \
+         ALLOW_ANONYMOUS=true if the gateway in front sees to that or anybody may upload"
     )]
     OpenFunction,
+    /// What is wrong with the keys.
+    #[error(transparent)]
+    ApiKeys(#[from] api_key::Error),
+    /// Keys, and no say in which pages use them.
+    #[error(
+        "CORS_ORIGINS=* would let every page of the web use API_KEYS from its visitors' browsers: name the origins \
+         that may, or leave CORS_ORIGINS out"
+    )]
+    AnyOriginWithKeys,
+    /// A secret that can be guessed. It is not shown: it may be nearly right.
+    #[error("{0} must be at least 16 characters without spaces")]
+    WeakSecret(&'static str),
     /// No events come from a folder.
     #[error("S3_EVENTS_TOKEN is of use with STORE=s3 only")]
     LocalEvents,
@@ -346,58 +355,46 @@ impl Config {
         if settings.memory_budget < needed {
             return Err(Error::BudgetTooSmall { budget: settings.memory_budget, needed });
         }
-        if settings.s3_events_token.is_some() && store == StoreKind::Local {
-            return Err(Error::LocalEvents);
-        }
-        if on_lambda && !settings.allow_anonymous {
-            return Err(Error::OpenFunction);
-        }
-        if !on_lambda && !settings.listen.ip().is_loopback() && !settings.allow_anonymous {
-            return Err(Error::OpenToAll(settings.listen));
-        }
+        let access = settings.access.checked(store, (!on_lambda).then_some(settings.listen))?;
         Ok(Self {
             buckets: BucketNames { uploads: settings.upload_bucket, thumbnails: settings.thumbnail_bucket },
             store,
             data_dir: settings.data_dir,
             listen: settings.listen,
             public_url: settings.public_url,
-            public_originals: settings.public_originals,
+            connections: server::Limits {
+                connections: usize::from(settings.max_connections),
+                connections_per_client: usize::from(settings.max_connections_per_client),
+                proxies: access.trusted_proxies.clone(),
+            },
+            access,
             thumbnail: settings.shape.options(decode_memory),
             on_lambda,
             max_upload_bytes: settings.max_upload_bytes,
             max_file_bytes,
             max_request_bytes: (u64::from(settings.max_files) * max_file_bytes + MIB).min(most),
             max_answer_bytes: on_lambda.then_some(LAMBDA_BODY),
-            link_secret: link_secret(settings.link_secret)?,
-            s3_events_token: settings.s3_events_token,
             max_files: usize::from(settings.max_files),
             body_memory: settings.memory_budget - decode_memory,
             decode_memory,
-            connections: server::Limits {
-                connections: usize::from(settings.max_connections),
-                connections_per_client: usize::from(settings.max_connections_per_client),
-            },
             queue_timeout: settings.queue_timeout,
-            cors_origins: settings.cors_origins,
             key_layout: settings.key_layout,
             presign_expires: settings.presign_expires,
             s3_force_path_style: settings.s3_force_path_style,
         })
     }
-}
 
-fn link_secret(given: Option<String>) -> Result<Vec<u8>, Error> {
-    if let Some(secret) = given {
-        return Ok(secret.into_bytes());
+    /// What caches may do with what is stored.
+    pub fn cache_control(&self) -> &'static str {
+        cache_control(self.key_layout, !self.access.keys.is_empty())
     }
-    let mut secret = vec![0; 32];
-    getrandom::fill(&mut secret).map_err(|_| Error::NoSecret)?;
-    Ok(secret)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const KEYS: &str = "shop:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb";
 
     /// What the start says to these arguments; `ok` where it goes on.
     fn start(arguments: &[&str]) -> String {
@@ -423,7 +420,16 @@ mod tests {
             (&["--max-files", "0"], &["MAX_FILES", "0", "1..=1000"]),
             (&["--store", "ftp"], &["STORE", "'ftp'", "local, s3"]),
             (&["--listen", "8080"], &["LISTEN", "'8080'"]),
-            (&["--listen", "0.0.0.0:80"], &["LISTEN=0.0.0.0:80", "ALLOW_ANONYMOUS=true"]),
+            (&["--listen", "0.0.0.0:80"], &["LISTEN=0.0.0.0:80", "API_KEYS", "ALLOW_ANONYMOUS=true"]),
+            (&["--api-keys", "shop"], &["entry 1 of API_KEYS", "NAME:SHA256"]),
+            (&["--api-keys", KEYS, "--cors-origins", "*"], &["CORS_ORIGINS=*", "API_KEYS"]),
+            (&["--link-secret", "short"], &["LINK_SECRET", "16 characters"]),
+            (&["--store", "s3", "--s3-events-token", "with a space in it"], &["S3_EVENTS_TOKEN", "without spaces"]),
+            (&["--s3-events-token", "0123456789abcdef"], &["S3_EVENTS_TOKEN", "STORE=s3"]),
+            (&["--rate-limit", "60"], &["RATE_LIMIT", "'60'", "60/m"]),
+            (&["--rate-limit", "0/s"], &["RATE_LIMIT", "'0/s'", "1 to 1000000"]),
+            (&["--rate-limit", "5/d"], &["RATE_LIMIT", "'5/d'", "60/m"]),
+            (&["--trusted-proxies", "10.0.0.0/33"], &["TRUSTED_PROXIES", "'10.0.0.0/33'", "10.0.0.0/8"]),
             (&["--public-url", "example.com"], &["PUBLIC_URL", "'example.com'", "https://"]),
             (&["--cors-origins", "https://a.example/path"], &["CORS_ORIGINS", "https://www.example.com"]),
             (&["--upload-bucket", "A_B"], &["UPLOAD_BUCKET", "'A_B'", "3 to 63"]),
@@ -444,6 +450,8 @@ mod tests {
     #[test]
     fn settings_are_taken_with_and_without_the_word_serve() {
         assert_eq!(start(&["--listen", "0.0.0.0:80", "--allow-anonymous"]), "ok");
+        assert_eq!(start(&["--listen", "0.0.0.0:80", "--api-keys", KEYS]), "ok");
+        assert_eq!(start(&["--rate-limit", "1000/h", "--trusted-proxies", "10.0.0.0/8,192.0.2.1,2001:db8::/32"]), "ok");
         assert_eq!(start(&["--cors-origins", "https://a.example,http://localhost:5173"]), "ok");
         let cli = Cli::try_parse_from(["thumbgate", "serve", "--max-files", "3"]).expect("good arguments");
         let Some(Role::Serve(settings)) = cli.role else { panic!("serve was named") };

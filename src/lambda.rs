@@ -25,7 +25,7 @@ use tracing::error;
 
 use crate::app::App;
 use crate::config::Config;
-use crate::http::{self, Router, Web};
+use crate::http::{self, Limiter, Router, Web};
 use crate::s3_event;
 use batch::Message;
 pub use init_error::tell_init_error;
@@ -46,7 +46,8 @@ pub type Error = lambda_http::Error;
 /// # Errors
 /// Where the runtime API cannot be reached.
 pub async fn serve(config: Config, app: Arc<App>) -> Result<(), Error> {
-    let function = Arc::new(Function { config, app, routers: Mutex::default() });
+    let limiter = Limiter::new(&config);
+    let function = Arc::new(Function { config, app, limiter, routers: Mutex::default() });
     let handler = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
         let function = Arc::clone(&function);
         async move {
@@ -62,6 +63,7 @@ pub async fn serve(config: Config, app: Arc<App>) -> Result<(), Error> {
 struct Function {
     config: Config,
     app: Arc<App>,
+    limiter: Option<Arc<Limiter>>,
     /// By the address that the function is reached at.
     routers: Mutex<HashMap<String, Router>>,
 }
@@ -143,7 +145,7 @@ impl Function {
         if let Some(router) = routers.get(url) {
             return router.clone();
         }
-        let router = http::router(Web::new(&self.config, url.to_owned(), Arc::clone(&self.app)));
+        let router = http::router(Web::new(&self.config, url.to_owned(), Arc::clone(&self.app), self.limiter.clone()));
         if routers.len() < MOST_ROUTERS {
             routers.insert(url.to_owned(), router.clone());
         }

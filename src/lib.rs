@@ -14,10 +14,12 @@
 //!
 //! In reading order:
 
+pub mod api_key;
 pub mod app;
 pub mod config;
 pub mod files;
 pub mod health;
+pub mod hex;
 pub mod http;
 pub mod key;
 pub mod lambda;

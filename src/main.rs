@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
+use thumbgate::api_key::print_new;
 use thumbgate::app::{App, with_causes};
-use thumbgate::config::{Cli, Config, Role, Settings, StoreKind};
-use thumbgate::http::{Web, router};
+use thumbgate::config::{Cli, Config, KeyCommand, Role, Settings, StoreKind};
+use thumbgate::http::{Limiter, Web, router};
 use thumbgate::store::local::Local;
 use thumbgate::store::s3::S3;
 use thumbgate::store::{Backend, Bucket, Store};
@@ -18,7 +19,7 @@ use thumbgate::{files, health, lambda, server, telemetry};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
-use tracing::info;
+use tracing::{info, warn};
 
 /// What asking the buckets may take before the first event.
 const WARM_UP: Duration = Duration::from_secs(1);
@@ -31,6 +32,9 @@ fn main() -> ExitCode {
         Some(Role::Serve(settings)) => serve(*settings),
         Some(Role::Thumbnail(arguments)) => return thumbnail(&arguments),
         Some(Role::Health { url }) => health::run(&url).map_err(Into::into),
+        Some(Role::Key(KeyCommand::New { name })) => {
+            print_new(&name, &mut io::stdout().lock(), &mut io::stderr().lock()).map_err(Into::into)
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -51,8 +55,8 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
         let app = Arc::clone(&app);
         async move { tokio::join!(app.inspect_store(), app.store().keep_probing()) }
     });
-    let deadline =
-        server::serve(config.connections, listener, router(Web::new(&config, url, Arc::clone(&app))), stop).await;
+    let web = Web::new(&config, url, Arc::clone(&app), Limiter::new(&config));
+    let deadline = server::serve(config.connections.clone(), listener, router(web), stop).await;
     watching.abort();
     app.finish(deadline).await;
     Ok(())
@@ -78,6 +82,12 @@ async fn serve_lambda(settings: Settings) -> Result<(), Box<dyn Error>> {
 async fn open_app(settings: Settings) -> Result<(Config, Arc<App>), Box<dyn Error>> {
     start_log(&settings)?;
     let config = Config::new(settings)?;
+    if config.access.links_end_with_us {
+        warn!(
+            "LINK_SECRET is not set, so that a new one is made at each start: links of the time before are good no \
+             more, and other processes know nothing of ours"
+        );
+    }
     let app = Arc::new(App::new(&config, open_store(&config).await?));
     Ok((config, app))
 }

@@ -5,7 +5,7 @@ mod places;
 
 use std::future::Future;
 use std::io;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
@@ -13,16 +13,20 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use ipnet::IpNet;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tower::ServiceExt;
 use tracing::{debug, warn};
 
+use crate::http::Peer;
 use paced::Paced;
 use places::{Place, Places};
 
@@ -41,19 +45,21 @@ const DRAIN: Duration = Duration::from_secs(25);
 const FINISH: Duration = Duration::from_secs(1);
 
 /// How many connections there may be at once.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// In all; more wait in the kernel's queue.
     pub connections: usize,
     /// From one client; more are closed.
     pub connections_per_client: usize,
+    /// Those behind which there are many clients.
+    pub proxies: Vec<IpNet>,
 }
 
 /// Serves until `stop` comes, then lets requests under way end. Says by when the rest of the program has
 /// to end too: 25 s after the stop.
 pub async fn serve(limits: Limits, listener: TcpListener, router: Router, stop: impl Future<Output = ()>) -> Instant {
     let router = router.layer(from_fn(close_after_chunks));
-    let places = Places::new(most_connections(limits.connections), limits.connections_per_client);
+    let places = Places::new(Limits { connections: most_connections(limits.connections), ..limits });
     let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -62,9 +68,9 @@ pub async fn serve(limits: Limits, listener: TcpListener, router: Router, stop: 
             () = &mut stop => break,
         };
         match accepted {
-            Ok((stream, client, place)) => match places.of_client(client, place) {
-                Some(place) => begin(stream, place, router.clone(), &graceful),
-                None => debug!(%client, "closed: this client has as many connections as it may have"),
+            Ok((stream, peer, place)) => match places.of_client(peer.ip(), place) {
+                Some(place) => begin(stream, peer, place, router.clone(), &graceful),
+                None => debug!(client = %peer.ip(), "closed: this client has as many connections as it may have"),
             },
             Err(error) => rest_after(&error).await,
         }
@@ -91,14 +97,18 @@ fn most_connections(wanted: usize) -> usize {
     most
 }
 
-async fn accept(listener: &TcpListener, places: &Places) -> io::Result<(TcpStream, IpAddr, OwnedSemaphorePermit)> {
+async fn accept(listener: &TcpListener, places: &Places) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let place = places.any().await;
-    let (stream, address) = listener.accept().await?;
-    Ok((stream, address.ip(), place))
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, place))
 }
 
-fn begin(stream: TcpStream, place: Place, router: Router, graceful: &GracefulShutdown) {
+fn begin(stream: TcpStream, peer: SocketAddr, place: Place, router: Router, graceful: &GracefulShutdown) {
     let watcher = graceful.watcher();
+    let service = router.map_request(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer.ip()));
+        request
+    });
     tokio::spawn(async move {
         let _place = place;
         // Small answers must not wait for the acknowledgement of the ones before.
@@ -114,7 +124,7 @@ fn begin(stream: TcpStream, place: Place, router: Router, graceful: &GracefulShu
             .max_buf_size(MAX_READ_BYTES)
             // A client may close its side once all is sent: what has arrived is still read and stored.
             .half_close(true)
-            .serve_connection(TokioIo::new(Paced::new(stream)), TowerToHyperService::new(router));
+            .serve_connection(TokioIo::new(Paced::new(stream)), TowerToHyperService::new(service));
         if let Err(error) = watcher.watch(connection).await {
             debug!(%error, "a connection ended early");
         }

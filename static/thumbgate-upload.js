@@ -704,6 +704,7 @@ ThumbgateUpload.texts.de = {
     empty: "Die Datei ist leer.",
     "corrupt-image": "Das Bild ist beschädigt oder unvollständig. Bitte neu exportieren.",
     "image-too-large": "Das Bild hat zu viele Pixel. Bitte verkleinern.",
+    "decode-timeout": "Das Bild zu lesen dauert zu lange. Bitte neu exportieren.",
     "payload-too-large": "Die Datei hat {actual}, höchstens {limit} sind möglich.",
     "too-large": "Die Datei ist zu groß für den Server.",
     "too-many-files": "Mehr als {limit} sind hier nicht möglich.",

@@ -17,10 +17,11 @@ use uuid::Uuid;
 
 use super::admission::Room;
 use super::pair::Orphan;
-use super::upload::{decode, hex, milliseconds};
+use super::upload::{decode, milliseconds};
 use super::{App, Error};
+use crate::hex::hex;
 use crate::key::OriginalKey;
-use crate::store::{self, Bucket, Condition, Download, Metadata, Object, Stat, cache_control};
+use crate::store::{self, Bucket, Condition, Download, Metadata, Object, Stat};
 
 /// How often a key may change while we work on it.
 const TRIES: u32 = 8;
@@ -161,7 +162,7 @@ async fn put(
     let object = Object {
         bytes: Bytes::copy_from_slice(&made.bytes),
         content_type: made.format.content_type(),
-        cache_control: cache_control(app.key_layout),
+        cache_control: app.cache_control,
         metadata: Metadata {
             upload_id: Some(upload_id.clone()),
             source_sha256: Some(source.sha256.clone()),

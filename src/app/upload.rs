@@ -18,8 +18,9 @@ use super::admission::Room;
 use super::allowance::Allowance;
 use super::pair::{self, Landed, Orphan, Pair, WereNew};
 use super::{App, Error};
+use crate::hex::hex;
 use crate::key::{Layout, OriginalKey};
-use crate::store::{self, Condition, Metadata, Object, cache_control};
+use crate::store::{self, Condition, Metadata, Object};
 
 /// What may be asked of the store before a pair is put, on top of what the puts take.
 const QUESTIONS: Duration = Duration::from_secs(3);
@@ -128,13 +129,6 @@ pub async fn withdraw(app: &Arc<App>, uploads: Vec<Stored>) {
     }
 }
 
-/// Bytes in lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
-}
-
 /// Milliseconds with one decimal.
 pub fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 10_000.0).round() / 10.0
@@ -191,7 +185,7 @@ fn pair_of(
     let object = |bytes: Bytes, content_type, own_sha256: String| Object {
         bytes,
         content_type,
-        cache_control: cache_control(app.key_layout),
+        cache_control: app.cache_control,
         metadata: Metadata {
             upload_id: Some(upload_id.clone()),
             source_sha256: Some(sha256.into()),

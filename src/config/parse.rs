@@ -71,8 +71,3 @@ pub(super) fn presign_expires(text: &str) -> Result<Duration, String> {
     let expires = duration(text)?;
     if expires < Duration::from_secs(1) { Err("must be at least 1s".into()) } else { Ok(expires) }
 }
-
-pub(super) fn secret(text: &str) -> Result<String, String> {
-    let is_good = text.len() >= 16 && text.bytes().all(|b| b.is_ascii_graphic());
-    if is_good { Ok(text.into()) } else { Err("must be at least 16 characters without spaces".into()) }
-}

@@ -11,6 +11,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::{Instrument, info_span};
 
+use super::access::Caller;
+use super::client_address::ClientAddress;
 use super::problem::{Problem, Refusal};
 use super::request_id::{REQUEST_ID, RequestId};
 use super::{Web, page};
@@ -18,10 +20,15 @@ use super::{Web, page};
 /// The outermost layer.
 pub(super) async fn with_context(State(web): State<Arc<Web>>, mut request: Request, next: Next) -> Response {
     let request_id = RequestId::of(&request);
-    let varies = is_form(&request);
-    let span = info_span!("request", request_id = request_id.as_str());
-    let as_page = is_for_a_person(&request);
+    let caller = Caller::of(request.headers(), &web.access.keys);
+    let varies = has_pages(&web) && is_form(&request);
+    let span = info_span!("request", request_id = request_id.as_str(), key_name = caller.name());
+    let as_page = is_for_a_person(&web, &request);
     request.extensions_mut().insert(request_id.clone());
+    request.extensions_mut().insert(caller);
+    if let Some(address) = ClientAddress::of(&request, &web.access.trusted_proxies) {
+        request.extensions_mut().insert(address);
+    }
     let answer = async {
         let response = next.run(request).await;
         let response = refusals_of_others(response);
@@ -45,8 +52,14 @@ pub(super) fn from_panic(panic: Box<dyn Any + Send>) -> Response {
 
 /// Whether a person in front of a browser's form sees the answer: HTML has to be preferred by name, which
 /// `*/*` does not do.
-pub(super) fn is_for_a_person(request: &Request) -> bool {
-    (is_form(request) && prefers_html(request.headers())) || request.uri().path().starts_with("/result/")
+pub(super) fn is_for_a_person(web: &Web, request: &Request) -> bool {
+    has_pages(web)
+        && (is_form(request) && prefers_html(request.headers()) || request.uri().path().starts_with("/result/"))
+}
+
+/// A browser sends no keys with a form, so that with them forms and their pages would lead nowhere.
+pub(super) fn has_pages(web: &Web) -> bool {
+    web.access.keys.is_empty()
 }
 
 fn is_form(request: &Request) -> bool {

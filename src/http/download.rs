@@ -11,7 +11,7 @@ use super::Web;
 use super::problem::Refusal;
 use crate::app;
 use crate::key::from_request_path;
-use crate::store::{self, Bucket, Range, ReadMethod, Stat, cache_control};
+use crate::store::{self, Bucket, Range, ReadMethod, Shown, Stat};
 
 /// S3's own limit.
 const MAX_KEY_BYTES: usize = 1024;
@@ -34,17 +34,21 @@ pub(super) async fn original(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let key = key_in(&uri, "/uploads/")?;
-    let read_method = if method == Method::HEAD { ReadMethod::Head } else { ReadMethod::Get };
-    let Some(link) = web.app.store().presigned(Bucket::Uploads, &key, read_method).await? else {
+    let store = web.app.store();
+    if !store.signs_links() {
         return serve(&web, Bucket::Uploads, &key, &method, &headers).await;
-    };
-    if !web.public_originals {
+    }
+    if web.access.keys.is_empty() && !web.access.public_originals {
         return Err(Refusal::Forbidden(
             "originals are private: use `upload.url` of the upload record, or serve with PUBLIC_ORIGINALS=true",
         ));
     }
-    web.app.store().head(Bucket::Uploads, &key).await?;
-    Ok(redirect(link))
+    let shown = store.head(Bucket::Uploads, &key).await?.shown();
+    let read_method = if method == Method::HEAD { ReadMethod::Head } else { ReadMethod::Get };
+    match store.presigned(Bucket::Uploads, &key, read_method, shown).await? {
+        Some(link) => Ok(redirect(link)),
+        None => serve(&web, Bucket::Uploads, &key, &method, &headers).await,
+    }
 }
 
 fn redirect(link: String) -> Response {
@@ -78,7 +82,7 @@ async fn serve(
     }
     let download = app::open(&web.app, bucket, key, range).await?;
     if web.max_answer_bytes.is_some_and(|most| download.stat.bytes > most)
-        && let Some(link) = web.app.store().presigned(bucket, key, ReadMethod::Get).await?
+        && let Some(link) = web.app.store().presigned(bucket, key, ReadMethod::Get, download.stat.shown()).await?
     {
         return Ok(redirect(link));
     }
@@ -105,8 +109,12 @@ fn key_in(uri: &Uri, prefix: &str) -> Result<String, Refusal> {
 
 fn facts(web: &Web, stat: &Stat) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, text(&stat.content_type));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control(web.key_layout)));
+    let shown = stat.shown();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(shown.content_type()));
+    if matches!(shown, Shown::AsDownload { .. }) {
+        headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(web.cache_control));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     if let Some(etag) = etag_of(stat) {
         headers.insert(header::ETAG, text(&etag));

@@ -9,8 +9,10 @@ use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 
 use super::Web;
+use super::access::bearer;
 use super::body::read_short;
 use super::problem::Refusal;
 use crate::s3_event;
@@ -23,9 +25,9 @@ pub(super) async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Result<impl IntoResponse, Refusal> {
-    let token = web.s3_events_token.as_deref().ok_or(Refusal::NotFound)?;
+    let token = web.access.s3_events_token.as_deref().ok_or(Refusal::NotFound)?;
     if !is_authorized(&headers, token) {
-        return Err(Refusal::Unauthorized);
+        return Err(Refusal::Unauthorized("there is no token, or it is a wrong one"));
     }
     let json = read_short(body, MAX_BYTES).await?;
     let notification = s3_event::read(&json).map_err(|error| Refusal::InvalidRequest(error.to_string()))?;
@@ -35,7 +37,5 @@ pub(super) async fn post(
 
 /// What is compared are hashes: how far two of them agree tells nothing of the token.
 fn is_authorized(headers: &HeaderMap, token: &str) -> bool {
-    let given = headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
-    let given = given.and_then(|value| value.strip_prefix(b"Bearer ").or_else(|| value.strip_prefix(b"bearer ")));
-    given.is_some_and(|given| Sha256::digest(given) == Sha256::digest(token))
+    bearer(headers).is_some_and(|given| Sha256::digest(given).as_slice().ct_eq(&Sha256::digest(token)).into())
 }

@@ -7,11 +7,13 @@ use axum::http::{HeaderMap, Uri, header};
 use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use sha2::Sha256;
 
 use super::problem::Refusal;
-use crate::app::hex;
+use crate::hex::{hex, unhex};
 use crate::key::to_url_path;
+use crate::store::Bucket;
 
 /// The secret behind all links.
 #[derive(Clone)]
@@ -32,13 +34,20 @@ pub(super) struct Promise {
     pub(super) expires: SystemTime,
 }
 
-/// What stands in the link.
+/// What stands in a link that takes a file.
 #[derive(Deserialize)]
-struct Query {
+struct WriteQuery {
     bytes: u64,
     content_type: String,
     #[serde(default)]
     new: bool,
+    expires: u64,
+    signature: String,
+}
+
+/// What stands in a link that gives one.
+#[derive(Deserialize)]
+struct ReadQuery {
     expires: u64,
     signature: String,
 }
@@ -49,6 +58,11 @@ impl std::fmt::Debug for Signer {
     }
 }
 
+/// Whether an address was meant as a link: whether it is a good one is another matter.
+pub(super) fn is_link(uri: &Uri) -> bool {
+    uri.query().unwrap_or_default().split('&').any(|pair| pair.starts_with("signature="))
+}
+
 impl Signer {
     /// A signer with this secret.
     pub(super) fn new(secret: &[u8]) -> Self {
@@ -56,8 +70,8 @@ impl Signer {
     }
 
     /// The path and query that take this file.
-    pub(super) fn link(&self, promise: &Promise) -> String {
-        let signature = hex(&self.mac(promise).finalize().into_bytes());
+    pub(super) fn write_link(&self, promise: &Promise) -> String {
+        let signature = hex(&self.mac(&write_text(promise)).finalize().into_bytes());
         let content_type = utf8_percent_encode(&promise.content_type, NON_ALPHANUMERIC);
         format!(
             "/uploads/{}?bytes={}&content_type={content_type}&new={}&expires={}&signature={signature}",
@@ -68,109 +82,208 @@ impl Signer {
         )
     }
 
-    /// What a request's link promises; none where it has none.
+    /// The path and query that give this file.
+    pub(super) fn read_link(&self, bucket: Bucket, key: &str, expires: SystemTime) -> String {
+        let signature = hex(&self.mac(&read_text(bucket, key, expires)).finalize().into_bytes());
+        let (bucket, path) = (path_of(bucket), to_url_path(key));
+        format!("/{bucket}/{path}?expires={}&signature={signature}", seconds(expires))
+    }
+
+    /// What a link that takes a file promises.
     ///
     /// # Errors
     /// `link-expired`, or `forbidden` where the link was not made here or the file is another one.
-    pub(super) fn verify(&self, key: &str, uri: &Uri, headers: &HeaderMap) -> Result<Option<Promise>, Refusal> {
-        let query = uri.query().unwrap_or_default();
-        if !query.split('&').any(|pair| pair.starts_with("signature=")) {
-            return Ok(None);
-        }
-        let query: Query = axum::extract::Query::try_from_uri(uri).map_err(|_| forged())?.0;
+    pub(super) fn verify_write(&self, key: &str, uri: &Uri, headers: &HeaderMap) -> Result<Promise, Refusal> {
+        let query: WriteQuery = read(uri)?;
         let promise = Promise {
             key: key.to_owned(),
             bytes: query.bytes,
             content_type: query.content_type,
             must_be_new: query.new,
-            expires: UNIX_EPOCH.checked_add(Duration::from_secs(query.expires)).ok_or_else(forged)?,
+            expires: time(query.expires)?,
         };
-        let signature = unhex(&query.signature).ok_or_else(forged)?;
-        self.mac(&promise).verify_slice(&signature).map_err(|_| forged())?;
-        if promise.expires < SystemTime::now() {
-            return Err(Refusal::LinkExpired);
-        }
+        self.check(&write_text(&promise), &query.signature, promise.expires)?;
         let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         if content_type != Some(promise.content_type.as_str()) {
             return Err(Refusal::Forbidden("the link is for a file of another Content-Type"));
         }
-        Ok(Some(promise))
+        Ok(promise)
     }
 
-    fn mac(&self, promise: &Promise) -> Hmac<Sha256> {
-        let Promise { key, bytes, content_type, must_be_new, expires } = promise;
-        let expires = seconds(*expires);
+    /// Whether a link gives this very file.
+    ///
+    /// # Errors
+    /// `link-expired`, or `forbidden` where the link was not made here or is for another file.
+    pub(super) fn verify_read(&self, bucket: Bucket, key: &str, uri: &Uri) -> Result<(), Refusal> {
+        let query: ReadQuery = read(uri)?;
+        let expires = time(query.expires)?;
+        self.check(&read_text(bucket, key, expires), &query.signature, expires)
+    }
+
+    /// The signature is compared in constant time, and before anything is said about the link.
+    fn check(&self, text: &str, signature: &str, expires: SystemTime) -> Result<(), Refusal> {
+        let signature = unhex(signature).ok_or_else(forged)?;
+        self.mac(text).verify_slice(&signature).map_err(|_| forged())?;
+        if expires < SystemTime::now() { Err(Refusal::LinkExpired) } else { Ok(()) }
+    }
+
+    fn mac(&self, text: &str) -> Hmac<Sha256> {
         let mut mac = self.0.clone();
-        // Neither keys nor media types hold a line break.
-        mac.update(format!("PUT\n{key}\n{bytes}\n{content_type}\n{must_be_new}\n{expires}").as_bytes());
+        mac.update(text.as_bytes());
         mac
     }
+}
+
+/// What is signed: a line for each part, the method first. Neither the keys nor the media types that we sign hold a
+/// line break, so that no text is that of two links.
+fn write_text(promise: &Promise) -> String {
+    let Promise { key, bytes, content_type, must_be_new, expires } = promise;
+    format!("PUT\n{key}\n{bytes}\n{content_type}\n{must_be_new}\n{}", seconds(*expires))
+}
+
+/// HEAD tells nothing that GET does not: one link is good for both.
+fn read_text(bucket: Bucket, key: &str, expires: SystemTime) -> String {
+    format!("GET\n{}\n{key}\n{}", path_of(bucket), seconds(expires))
+}
+
+/// What the paths of a bucket's files begin with.
+pub(super) fn path_of(bucket: Bucket) -> &'static str {
+    match bucket {
+        Bucket::Uploads => "uploads",
+        Bucket::Thumbnails => "thumbnails",
+    }
+}
+
+fn read<Q: DeserializeOwned>(uri: &Uri) -> Result<Q, Refusal> {
+    Ok(axum::extract::Query::try_from_uri(uri).map_err(|_| forged())?.0)
 }
 
 fn forged() -> Refusal {
     Refusal::Forbidden("the link was not made by this service, or something in it was changed")
 }
 
-fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+fn time(seconds: u64) -> Result<SystemTime, Refusal> {
+    UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).ok_or_else(forged)
 }
 
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    let pairs = text.as_bytes().chunks(2).map(|pair| match pair {
-        [high, low] => u8::try_from(digit(*high)? * 16 + digit(*low)?).ok(),
-        _ => None,
-    });
-    pairs.collect()
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const KEY: &str = "x/a b.jpg";
+
+    fn signer() -> Signer {
+        Signer::new(b"secret")
+    }
+
+    fn in_seconds(seconds: i64) -> SystemTime {
+        let span = Duration::from_secs(seconds.unsigned_abs());
+        if seconds < 0 { SystemTime::now() - span } else { SystemTime::now() + span }
+    }
+
     fn promise(expires_in: i64) -> Promise {
-        let now = SystemTime::now();
-        let seconds = Duration::from_secs(expires_in.unsigned_abs());
         Promise {
-            key: "x/a b.jpg".into(),
+            key: KEY.into(),
             bytes: 5,
             content_type: "image/jpeg".into(),
             must_be_new: true,
-            expires: if expires_in < 0 { now - seconds } else { now + seconds },
+            expires: in_seconds(expires_in),
         }
     }
 
-    fn verify(link: &str, key: &str, content_type: &str) -> String {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_TYPE, content_type.parse().expect("a header"));
-        match Signer::new(b"secret").verify(key, &link.parse().expect("a link"), &headers) {
-            Ok(Some(promise)) => format!("{} bytes", promise.bytes),
-            Ok(None) => "no link".into(),
+    fn said(outcome: Result<String, Refusal>) -> String {
+        match outcome {
+            Ok(said) => said,
             Err(Refusal::LinkExpired) => "expired".into(),
             Err(Refusal::Forbidden(_)) => "forbidden".into(),
             Err(other) => panic!("{other:?}"),
         }
     }
 
+    fn write(link: &str, key: &str, content_type: &str) -> String {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, content_type.parse().expect("a header"));
+        let verified = signer().verify_write(key, &link.parse().expect("a link"), &headers);
+        said(verified.map(|promise| format!("{} bytes", promise.bytes)))
+    }
+
+    fn read(link: &str, bucket: Bucket, key: &str) -> String {
+        said(signer().verify_read(bucket, key, &link.parse().expect("a link")).map(|()| "good".into()))
+    }
+
     #[test]
     fn a_link_takes_what_it_was_made_for_and_nothing_else() {
-        let good = Signer::new(b"secret").link(&promise(60));
-        let key = "x/a b.jpg";
+        let good = signer().write_link(&promise(60));
+        let read_link = signer().read_link(Bucket::Uploads, KEY, in_seconds(60));
         let table = [
-            (good.clone(), key, "image/jpeg", "5 bytes", "as it was made"),
+            (good.clone(), KEY, "image/jpeg", "5 bytes", "as it was made"),
             (good.clone(), "x/b.jpg", "image/jpeg", "forbidden", "another key"),
-            (good.clone(), key, "image/png", "forbidden", "another type"),
-            (good.replace("bytes=5", "bytes=6"), key, "image/jpeg", "forbidden", "another size"),
-            (good.replace("new=true", "new=false"), key, "image/jpeg", "forbidden", "another condition"),
-            (good.replace("expires=", "expires=9"), key, "image/jpeg", "forbidden", "another end"),
-            (good.replace("signature=", "signature=z"), key, "image/jpeg", "forbidden", "no signature at all"),
-            (good.replace("bytes=5&", ""), key, "image/jpeg", "forbidden", "a part left out"),
-            (Signer::new(b"other").link(&promise(60)), key, "image/jpeg", "forbidden", "another secret"),
-            (Signer::new(b"secret").link(&promise(-60)), key, "image/jpeg", "expired", "its time is over"),
-            ("/uploads/x/a%20b.jpg".into(), key, "image/jpeg", "no link", "an ordinary request"),
+            (good.clone(), KEY, "image/png", "forbidden", "another type"),
+            (good.replace("bytes=5", "bytes=6"), KEY, "image/jpeg", "forbidden", "another size"),
+            (good.replace("new=true", "new=false"), KEY, "image/jpeg", "forbidden", "another condition"),
+            (good.replace("expires=", "expires=9"), KEY, "image/jpeg", "forbidden", "another end"),
+            (good.replace("signature=", "signature=z"), KEY, "image/jpeg", "forbidden", "no signature at all"),
+            (good.replace("bytes=5&", ""), KEY, "image/jpeg", "forbidden", "a part left out"),
+            (read_link, KEY, "image/jpeg", "forbidden", "a link that reads"),
+            (Signer::new(b"other").write_link(&promise(60)), KEY, "image/jpeg", "forbidden", "another secret"),
+            (signer().write_link(&promise(-60)), KEY, "image/jpeg", "expired", "its time is over"),
         ];
         for (link, key, content_type, expected, reason) in table {
-            assert_eq!(verify(&link, key, content_type), expected, "{reason}: {link}");
+            assert_eq!(write(&link, key, content_type), expected, "{reason}: {link}");
+        }
+    }
+
+    #[test]
+    fn a_link_gives_what_it_was_made_for_and_nothing_else() {
+        let good = signer().read_link(Bucket::Uploads, KEY, in_seconds(60));
+        assert!(good.starts_with("/uploads/x/a%20b.jpg?expires="), "{good}");
+        let uploads = Bucket::Uploads;
+        let end = good.split(['=', '&']).nth(1).expect("when it ends");
+        let table = [
+            (good.clone(), uploads, KEY, "good", "as it was made"),
+            (good.clone() + "&v=1", uploads, KEY, "good", "what is not of the link may stand beside it"),
+            (good.clone(), Bucket::Thumbnails, KEY, "forbidden", "another bucket"),
+            (good.clone(), uploads, "x/b.jpg", "forbidden", "another key"),
+            (good.clone(), uploads, "x/a b.jpg\n4", "forbidden", "a line more"),
+            (good.clone(), uploads, &format!("{KEY}\n{end}"), "forbidden", "its end as part of the key"),
+            (good.replace("expires=", "expires=9"), uploads, KEY, "forbidden", "another end"),
+            (good[..good.len() - 2].into(), uploads, KEY, "forbidden", "cut short"),
+            (good[..good.len() - 64].into(), uploads, KEY, "forbidden", "no signature at all"),
+            (
+                good.clone() + &good[good.find('?').expect("a query")..].replace('?', "&"),
+                uploads,
+                KEY,
+                "forbidden",
+                "twice",
+            ),
+            (signer().write_link(&promise(60)), uploads, KEY, "forbidden", "a link that writes"),
+            (
+                Signer::new(b"other").read_link(uploads, KEY, in_seconds(60)),
+                uploads,
+                KEY,
+                "forbidden",
+                "another secret",
+            ),
+            (signer().read_link(uploads, KEY, in_seconds(-60)), uploads, KEY, "expired", "its time is over"),
+        ];
+        for (link, bucket, key, expected, reason) in table {
+            assert_eq!(read(&link, bucket, key), expected, "{reason}: {link}");
+        }
+    }
+
+    #[test]
+    fn what_was_meant_as_a_link_is_known_as_one() {
+        for (address, expected) in [
+            ("/a.jpg?expires=1&signature=", true),
+            ("/a.jpg?signature", false),
+            ("/a.jpg?x=signature=1", false),
+            ("/a.jpg", false),
+        ] {
+            assert_eq!(is_link(&address.parse().expect("an address")), expected, "{address}");
         }
     }
 }

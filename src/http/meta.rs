@@ -13,7 +13,7 @@ use super::Web;
 use super::problem::Refusal;
 use crate::app::with_causes;
 use crate::key::EXTENSIONS;
-use crate::store::Bucket;
+use crate::store::{Bucket, PICTURE_TYPES};
 
 const OPENAPI: &str = include_str!("../../openapi.yaml");
 
@@ -25,7 +25,7 @@ pub(super) async fn limits(State(web): State<Arc<Web>>) -> impl IntoResponse {
         "max_files": web.max_files,
         "presigned_max_bytes": web.presigned_max_bytes,
         "max_pixels": web.thumbnail.limits.max_pixels,
-        "types": ["image/jpeg", "image/png"],
+        "types": PICTURE_TYPES,
         "extensions": EXTENSIONS.map(|extension| format!(".{extension}")),
         "thumbnail": {
             "width": web.thumbnail.width,

@@ -1,7 +1,9 @@
 //! The HTTP contract: routes, and the layers around them.
 
+mod access;
 mod assets;
 mod body;
+mod client_address;
 mod context;
 mod disposition;
 mod down;
@@ -16,6 +18,7 @@ mod page;
 mod presign;
 pub mod problem;
 mod problems;
+mod rate;
 mod receive;
 mod record;
 mod request_id;
@@ -30,10 +33,12 @@ use axum::middleware::{from_fn, from_fn_with_state, map_request};
 use axum::routing::{get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use client_address::{ClientAddress, Peer, network_of};
 pub use gateway::{Deadline, Garbled};
+pub use rate::Limiter;
 
 use crate::app::App;
-use crate::config::Config;
+use crate::config::{Access, Config};
 use crate::key::Layout;
 use link::Signer;
 
@@ -43,8 +48,8 @@ pub struct Web {
     app: Arc<App>,
     /// The service's address from outside, without a slash at its end.
     public_url: String,
-    cors_origins: Vec<String>,
-    public_originals: bool,
+    access: Access,
+    cache_control: &'static str,
     key_layout: Layout,
     max_file_bytes: u64,
     max_request_bytes: u64,
@@ -55,17 +60,18 @@ pub struct Web {
     max_answer_bytes: Option<u64>,
     thumbnail: thumbnail::Options,
     signer: Signer,
-    s3_events_token: Option<String>,
+    limiter: Option<Arc<Limiter>>,
 }
 
 impl Web {
-    /// The handlers' share of the settings; `public_url` is where the service is reached.
-    pub fn new(config: &Config, public_url: String, app: Arc<App>) -> Self {
+    /// The handlers' share of the settings; `public_url` is where the service is reached, and `limiter` counts for
+    /// all who share it.
+    pub fn new(config: &Config, public_url: String, app: Arc<App>, limiter: Option<Arc<Limiter>>) -> Self {
         Self {
             app,
             public_url,
-            cors_origins: config.cors_origins.clone(),
-            public_originals: config.public_originals,
+            access: config.access.clone(),
+            cache_control: config.cache_control(),
             key_layout: config.key_layout,
             max_file_bytes: config.max_file_bytes,
             max_request_bytes: config.max_request_bytes,
@@ -74,8 +80,8 @@ impl Web {
             max_files: config.max_files,
             max_answer_bytes: config.max_answer_bytes,
             thumbnail: config.thumbnail,
-            signer: Signer::new(&config.link_secret),
-            s3_events_token: config.s3_events_token.clone(),
+            signer: Signer::new(&config.access.link_secret),
+            limiter,
         }
     }
 
@@ -116,9 +122,11 @@ pub fn router(web: Web) -> Router {
         .fallback(meta::not_found)
         // Innermost first.
         .layer(from_fn(gateway::heed))
+        .layer(from_fn_with_state(Arc::clone(&web), access::guard))
+        .layer(from_fn_with_state(Arc::clone(&web), rate::count))
         .layer(from_fn_with_state(Arc::clone(&web), origin::refuse_foreign))
         .layer(CatchPanicLayer::custom(context::from_panic))
-        .layer(origin::cors(&web.cors_origins))
+        .layer(origin::cors(&web.access.cors_origins))
         .layer(map_request(move |request: Request| async move { body::guard(request, drain_at_most) }))
         .layer(from_fn_with_state(Arc::clone(&web), context::with_context))
         .with_state(web)

@@ -10,7 +10,9 @@ use axum::response::{IntoResponse, Response};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::Web;
+use super::access::X_API_KEY;
 use super::problem::Refusal;
+use super::rate::{RATE_LIMIT, RATE_LIMIT_POLICY};
 use super::request_id::REQUEST_ID;
 
 /// CORS for the origins in `CORS_ORIGINS`.
@@ -29,6 +31,7 @@ pub(super) fn cors(origins: &[String]) -> CorsLayer {
             header::IF_NONE_MATCH,
             header::IF_RANGE,
             header::RANGE,
+            X_API_KEY,
             REQUEST_ID,
         ])
         .expose_headers([
@@ -38,6 +41,8 @@ pub(super) fn cors(origins: &[String]) -> CorsLayer {
             header::CONTENT_RANGE,
             header::RETRY_AFTER,
             HeaderName::from_static("server-timing"),
+            RATE_LIMIT,
+            RATE_LIMIT_POLICY,
             REQUEST_ID,
         ])
         .max_age(Duration::from_secs(600))
@@ -57,7 +62,7 @@ pub(super) async fn refuse_foreign(State(web): State<Arc<Web>>, request: Request
 }
 
 fn is_welcome(web: &Web, origin: &str, headers: &HeaderMap) -> bool {
-    let listed = || web.cors_origins.iter().any(|allowed| allowed == "*" || allowed == origin);
+    let listed = || web.access.cors_origins.iter().any(|allowed| allowed == "*" || allowed == origin);
     let base = web.public_url.len() - web.base_path().len();
     // Behind a load balancer the address may be unknown.
     let ours = || base > 0 && origin == &web.public_url[..base];

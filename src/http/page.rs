@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use thumbnail::Fit;
 
 use super::Web;
+use super::context::has_pages;
 use super::problem::{Problem, Refusal};
 use super::record::Outcome;
 use super::request_id::RequestId;
@@ -26,24 +27,35 @@ pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-sr
 const MARK: &str = "<svg class=\"mark\" viewBox=\"0 0 32 32\" width=\"22\" height=\"22\" aria-hidden=\"true\">\
     <path d=\"M5 6h14v14H5z\"/><path class=\"solid\" d=\"M23 20h4v6h-4z\"/></svg>";
 
+const KEY_NEEDED: &str = "<p class=\"lead\" id=\"key-needed\"><strong>Uploads here need an API key</strong>, which this \
+    page does not send. Use a program: <code>curl -H \"Authorization: Bearer $KEY\" -F file=@image1.jpg \
+    …/uploads</code></p>";
+
 const INDEX: &str = include_str!("../../static/index.html");
-/// `GET /`.
+/// `GET /`. The page asks nobody for a key: a key in a browser is one that any extension can read.
 pub(super) async fn index(State(web): State<Arc<Web>>) -> Response {
     // Its script sends large files where the links of `/uploads/presigned` lead.
     let policy = match store_origin(&web).await {
         Some(origin) => POLICY.replace("connect-src 'self'", &format!("connect-src 'self' {origin}")),
         None => POLICY.into(),
     };
+    let page = match web.access.keys.is_empty() {
+        true => filled_in(&web),
+        false => filled_in(&web).replacen("<main>", &format!("<main>\n{KEY_NEEDED}"), 1),
+    };
     let headers = [
         (header::CONTENT_TYPE, HTML),
         (header::CACHE_CONTROL, "no-cache"),
         (header::CONTENT_SECURITY_POLICY, policy.as_str()),
     ];
-    (headers, filled_in(&web)).into_response()
+    (headers, page).into_response()
 }
 
 /// `GET /result/{key}`: what a browser's form is sent on to.
 pub(super) async fn result(State(web): State<Arc<Web>>, uri: Uri) -> Result<Response, Refusal> {
+    if !has_pages(&web) {
+        return Err(Refusal::NotFound);
+    }
     let path = uri.path().strip_prefix("/result/").unwrap_or_default();
     let key = from_request_path(path).ok_or(Refusal::NotFound)?;
     let missing = || Refusal::App(store::Error::NotFound.into());

@@ -19,7 +19,7 @@ use super::body::read_short;
 use super::link::Promise;
 use super::problem::Refusal;
 use crate::key::{Layout, OriginalKey};
-use crate::store::{Announced, WriteLink};
+use crate::store::{Announced, PICTURE_TYPES, WriteLink};
 
 /// A name, a type and a number take far less.
 const MAX_REQUEST_BYTES: usize = 16 * 1024;
@@ -47,7 +47,7 @@ struct Link {
 /// `POST /uploads/presigned`.
 pub(super) async fn post(State(web): State<Arc<Web>>, body: Body) -> Result<Response, Refusal> {
     let wanted = read(body).await?;
-    if !["image/jpeg", "image/png"].contains(&wanted.content_type.as_str()) {
+    if !PICTURE_TYPES.contains(&wanted.content_type.as_str()) {
         return Err(Refusal::UnsupportedType { content_type: wanted.content_type });
     }
     let limit = web.presigned_max_bytes;
@@ -92,7 +92,7 @@ fn link_to_us(web: &Web, announced: &Announced<'_>) -> WriteLink {
         must_be_new: announced.must_be_new,
         expires,
     };
-    WriteLink { url: format!("{}{}", web.public_url, web.signer.link(&promise)), expires }
+    WriteLink { url: format!("{}{}", web.public_url, web.signer.write_link(&promise)), expires }
 }
 
 fn rfc3339(time: SystemTime) -> String {

@@ -7,6 +7,7 @@ use tracing::{error, info, warn};
 
 use super::request_id::RequestId;
 use crate::app::{self, with_causes};
+use crate::config::RateLimit;
 use crate::{key, s3_event, store};
 
 /// A refusal's name: what clients and their programs go by.
@@ -36,6 +37,7 @@ pub enum Code {
     RequestTimeout,
     AlreadyExists,
     RangeNotSatisfiable,
+    RateLimited,
     Busy,
     NotReady,
     StorageUnavailable,
@@ -57,7 +59,7 @@ pub struct About {
 
 impl Code {
     /// All of them, in the order of their statuses' importance to a client.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::UnsupportedExtension,
         Self::UnsupportedContent,
         Self::NotMultipart,
@@ -81,6 +83,7 @@ impl Code {
         Self::RequestTimeout,
         Self::AlreadyExists,
         Self::RangeNotSatisfiable,
+        Self::RateLimited,
         Self::Busy,
         Self::NotReady,
         Self::StorageUnavailable,
@@ -105,7 +108,7 @@ impl Code {
             Self::MalformedMultipart => ("malformed-multipart", S::BAD_REQUEST, "The form is malformed", "Let a library build the multipart body; nothing of the broken part was stored."),
             Self::InvalidFilename => ("invalid-filename", S::BAD_REQUEST, "The file name cannot be used", "Use a name with at least one letter or digit before its extension."),
             Self::InvalidRequest => ("invalid-request", S::BAD_REQUEST, "The request cannot be understood", "See the detail, and /openapi.yaml for what is understood."),
-            Self::Unauthorized => ("unauthorized", S::UNAUTHORIZED, "Not signed in", "Send the token in the header Authorization: Bearer TOKEN."),
+            Self::Unauthorized => ("unauthorized", S::UNAUTHORIZED, "Not signed in", "Send an API key, as Authorization: Bearer KEY or as X-Api-Key: KEY, or follow a signed link."),
             Self::Forbidden => ("forbidden", S::FORBIDDEN, "Not allowed", "See the detail; originals are private where the upload record has a signed link."),
             Self::ForbiddenOrigin => ("forbidden-origin", S::FORBIDDEN, "Page of another site", "Add the page's origin to CORS_ORIGINS, or the service's own address to PUBLIC_URL."),
             Self::LinkExpired => ("link-expired", S::FORBIDDEN, "The link has expired", "Ask for a new link where you got this one."),
@@ -116,6 +119,7 @@ impl Code {
             Self::RequestTimeout => ("request-timeout", S::REQUEST_TIMEOUT, "The request body came too slowly", "Try again on a faster connection."),
             Self::AlreadyExists => ("already-exists", S::PRECONDITION_FAILED, "The key is taken", "Choose another name, or leave If-None-Match out to store a newer version."),
             Self::RangeNotSatisfiable => ("range-not-satisfiable", S::RANGE_NOT_SATISFIABLE, "The range selects nothing", "Ask for bytes within the size."),
+            Self::RateLimited => ("rate-limited", S::TOO_MANY_REQUESTS, "Too many requests", "Send the next one after the seconds in Retry-After; RateLimit tells how many are left."),
             Self::Busy => ("busy", S::SERVICE_UNAVAILABLE, "Too many uploads at once", "Try again after the seconds in Retry-After."),
             Self::NotReady => ("not-ready", S::SERVICE_UNAVAILABLE, "The store cannot be reached", "Try again after the seconds in Retry-After."),
             Self::StorageUnavailable => ("storage-unavailable", S::BAD_GATEWAY, "The store failed", "Nothing was stored. Try again; the log has the cause under the request_id."),
@@ -142,13 +146,14 @@ pub enum Refusal {
     MalformedMultipart(String),
     InvalidRequest(String),
     UnsupportedType { content_type: String },
-    Unauthorized,
+    Unauthorized(&'static str),
     Forbidden(&'static str),
     LinkExpired,
     ForbiddenOrigin { origin: String },
     NotFound,
     MethodNotAllowed { allow: Option<HeaderValue> },
     RequestTimeout,
+    RateLimited { limit: RateLimit, seconds: u32 },
     NotReady { cause: String },
     Events(s3_event::Failed),
     Panic(String),
@@ -192,23 +197,12 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::NotMultipart { content_type } => not_multipart(content_type),
             Refusal::PayloadTooLarge { limit, actual } => too_many_bytes(limit, actual),
-            Refusal::TooManyFiles { limit, actual } => {
-                let detail =
-                    format!("{actual} files or more; at most {limit} are taken in one request; none was stored");
-                Self::new(Code::TooManyFiles, detail).with_numbers(limit as u64, actual as u64)
-            }
+            Refusal::TooManyFiles { limit, actual } => too_many_files(limit, actual),
             Refusal::MissingFile => Self::new(Code::MissingFile, "no part of the form has a file name"),
             Refusal::MalformedMultipart(detail) => Self::new(Code::MalformedMultipart, detail),
             Refusal::InvalidRequest(detail) => Self::new(Code::InvalidRequest, detail),
-            Refusal::UnsupportedType { content_type } => {
-                let detail =
-                    format!("`content_type` is {}; image/jpeg and image/png are taken", shortened(&content_type));
-                Self::new(Code::UnsupportedContent, detail)
-            }
-            Refusal::Unauthorized => {
-                let problem = Self::new(Code::Unauthorized, "there is no token, or it is a wrong one");
-                Self { header: Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))), ..problem }
-            }
+            Refusal::UnsupportedType { content_type } => unsupported_type(&content_type),
+            Refusal::Unauthorized(detail) => unauthorized(detail),
             Refusal::LinkExpired => Self::new(Code::LinkExpired, "the time that the link was good for is over"),
             Refusal::Forbidden(detail) => Self::new(Code::Forbidden, detail),
             Refusal::ForbiddenOrigin { origin } => {
@@ -222,6 +216,7 @@ impl From<Refusal> for Problem {
             Refusal::RequestTimeout => {
                 Self::new(Code::RequestTimeout, "the body took longer than 30 s and a second for each 50,000 bytes")
             }
+            Refusal::RateLimited { limit, seconds } => rate_limited(limit, seconds),
             Refusal::NotReady { cause } => {
                 Self::new(Code::NotReady, "the buckets cannot both be used").retry_after(5).caused_by(cause)
             }
@@ -239,6 +234,26 @@ impl From<Refusal> for Problem {
 fn not_multipart(content_type: Option<String>) -> Problem {
     let got = content_type.map_or("has no Content-Type".into(), |got| format!("is {}", shortened(&got)));
     Problem::new(Code::NotMultipart, format!("the body {got}; POST /uploads takes multipart/form-data"))
+}
+
+fn too_many_files(limit: usize, actual: usize) -> Problem {
+    let detail = format!("{actual} files or more; at most {limit} are taken in one request; none was stored");
+    Problem::new(Code::TooManyFiles, detail).with_numbers(limit as u64, actual as u64)
+}
+
+fn unsupported_type(content_type: &str) -> Problem {
+    let detail = format!("`content_type` is {}; image/jpeg and image/png are taken", shortened(content_type));
+    Problem::new(Code::UnsupportedContent, detail)
+}
+
+fn unauthorized(detail: &'static str) -> Problem {
+    let how = (header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    Problem { header: Some(how), ..Problem::new(Code::Unauthorized, detail) }
+}
+
+fn rate_limited(RateLimit { requests, window }: RateLimit, seconds: u32) -> Problem {
+    let detail = format!("more than {requests} requests in {} s from one client", window.as_secs());
+    Problem::new(Code::RateLimited, detail).retry_after(seconds)
 }
 
 fn of_key(error: key::Error) -> Problem {

@@ -1,7 +1,9 @@
 //! The page that each problem's `type` links to: what happened, what to do, what the document looks like.
 
 use std::fmt::Write;
+use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Extension, State};
 use axum::http::header;
@@ -12,6 +14,7 @@ use super::Web;
 use super::page::{HTML, escaped, page};
 use super::problem::{Code, Problem, Refusal};
 use super::request_id::RequestId;
+use crate::config::RateLimit;
 use crate::{app, key, store};
 
 /// `GET /problems`.
@@ -63,7 +66,7 @@ const fn happened(code: Code) -> &'static str {
         Code::MalformedMultipart => "The body is not the form that its header announces: there is no boundary, or a part breaks off.",
         Code::InvalidFilename => "Once what keys cannot hold is taken out of the file name, nothing is left of it, or a part has two names.",
         Code::InvalidRequest => "A header, the path or a JSON body has a form or a value that is not understood.",
-        Code::Unauthorized => "The request has no token, or one that is not known here.",
+        Code::Unauthorized => "The request has no key or token, or one that is not known here.",
         Code::Forbidden => "The request is understood, and not allowed: the original is private, or a link was changed, or is for another file.",
         Code::ForbiddenOrigin => "A page of a site that is not let in here tried to upload. Programs that send no Origin are not concerned.",
         Code::LinkExpired => "The signed link was good for a time, and that time is over.",
@@ -72,6 +75,7 @@ const fn happened(code: Code) -> &'static str {
         Code::ThumbnailRejected => "The original went straight into the bucket, and turned out to be no picture that is taken.",
         Code::MethodNotAllowed => "The path is right, the method is not.",
         Code::RequestTimeout => "The body came more slowly than any usable connection would send it. Nothing was stored.",
+        Code::RateLimited => "This client sent more requests than it may in a second, a minute or an hour.",
         Code::AlreadyExists => "The request asked not to replace anything, and there is an object with this key. It is as it was.",
         Code::RangeNotSatisfiable => "The Range header asks for bytes beyond the end of the object.",
         Code::Busy => "More uploads were under way than memory is set aside for, and this one found no room in time. Nothing was stored.",
@@ -100,7 +104,7 @@ fn example(web: &Web, code: Code) -> Refusal {
         Code::MalformedMultipart => Refusal::MalformedMultipart("the form ends before its closing boundary".into()),
         Code::InvalidFilename => Refusal::Key(key::Error::InvalidName("nothing is left of the name \"....\"".into())),
         Code::InvalidRequest => Refusal::InvalidRequest("`bytes` is 0: the file is empty".into()),
-        Code::Unauthorized => Refusal::Unauthorized,
+        Code::Unauthorized => Refusal::Unauthorized("there is no API key, and no signed link"),
         Code::Forbidden => Refusal::Forbidden("the link is for a file of another Content-Type"),
         Code::ForbiddenOrigin => Refusal::ForbiddenOrigin { origin: "https://other.example".into() },
         Code::LinkExpired => Refusal::LinkExpired,
@@ -109,6 +113,7 @@ fn example(web: &Web, code: Code) -> Refusal {
         Code::ThumbnailRejected => Refusal::App(app::Error::ThumbnailRejected { code: "corrupt-image".into() }),
         Code::MethodNotAllowed => Refusal::MethodNotAllowed { allow: None },
         Code::RequestTimeout => Refusal::RequestTimeout,
+        Code::RateLimited => Refusal::RateLimited { limit: RateLimit { requests: NonZeroU32::MIN, window: Duration::from_secs(60) }, seconds: 7 },
         Code::AlreadyExists => Refusal::App(app::Error::AlreadyExists { key: "image1.jpg".into() }),
         Code::RangeNotSatisfiable => stored(store::Error::RangeNotSatisfiable { size: 21_305 }),
         Code::Busy => Refusal::App(app::Error::Busy),

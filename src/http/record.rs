@@ -1,14 +1,17 @@
 //! The upload record: what a client gets to know of what it uploaded.
 
+use std::time::SystemTime;
+
 use serde::Serialize;
 use tracing::warn;
 
 use super::Web;
+use super::link::path_of;
 use super::problem::{Document, Problem};
 use super::request_id::RequestId;
 use crate::app::{Facts, Stored, with_causes};
 use crate::key::to_url_path;
-use crate::store::{Bucket, ReadMethod};
+use crate::store::{Bucket, ReadMethod, Shown};
 
 /// An upload that is stored.
 #[derive(Debug, Serialize)]
@@ -64,8 +67,8 @@ pub(super) enum Outcome {
 impl Record {
     /// The record of an upload.
     pub(super) async fn of(web: &Web, stored: &Stored) -> Self {
-        let url = original_url(web, &stored.original.key).await;
-        let thumbnail_url = format!("{}/thumbnails/{}", web.public_url, to_url_path(&stored.thumbnail.key));
+        let url = url_of(web, Bucket::Uploads, &stored.original).await;
+        let thumbnail_url = url_of(web, Bucket::Thumbnails, &stored.thumbnail).await;
         let original = picture(web, Bucket::Uploads, &stored.original, url.clone());
         Self {
             upload: Original { picture: original, sha256: stored.sha256.clone() },
@@ -116,16 +119,30 @@ fn picture(web: &Web, bucket: Bucket, facts: &Facts, url: String) -> Picture {
     }
 }
 
-/// Originals on S3 are not for everybody, so that a plain address would be of no use to the uploader.
-async fn original_url(web: &Web, key: &str) -> String {
-    let plain = || format!("{}/uploads/{}", web.public_url, to_url_path(key));
-    if web.public_originals {
+/// Where a file can be had by whoever is given the address: as it is where anybody may read it, else by a link that
+/// ends.
+async fn url_of(web: &Web, bucket: Bucket, facts: &Facts) -> String {
+    let key = &facts.key;
+    let plain = || format!("{}/{}/{}", web.public_url, path_of(bucket), to_url_path(key));
+    let has_keys = !web.access.keys.is_empty();
+    let is_open = match bucket {
+        // Originals on S3 are not for everybody, even where uploads are.
+        Bucket::Uploads => web.access.public_originals && (web.app.store().signs_links() || !has_keys),
+        Bucket::Thumbnails => !has_keys,
+    };
+    if is_open {
         return plain();
     }
-    match web.app.store().presigned(Bucket::Uploads, key, ReadMethod::Get).await {
-        Ok(presigned) => presigned.unwrap_or_else(plain),
+    let shown = Shown::AsPicture { content_type: facts.content_type };
+    match web.app.store().presigned(bucket, key, ReadMethod::Get, shown).await {
+        Ok(Some(presigned)) => presigned,
+        Ok(None) if has_keys => {
+            let expires = SystemTime::now() + web.presign_expires;
+            format!("{}{}", web.public_url, web.signer.read_link(bucket, key, expires))
+        }
+        Ok(None) => plain(),
         Err(error) => {
-            warn!(key, error = with_causes(&error), "no link to the original could be signed");
+            warn!(key, error = with_causes(&error), "no link to a file could be signed");
             plain()
         }
     }

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::Web;
 use super::context::is_for_a_person;
 use super::gateway::Deadline;
+use super::link::Promise;
 use super::multipart::{FilePart, Form, broken_body};
 use super::page;
 use super::problem::{Problem, Refusal};
@@ -21,7 +22,7 @@ use super::receive::Receiving;
 use super::record::{Member, Outcome, Record};
 use super::request_id::RequestId;
 use crate::app::{self, Stored, Storing, Times, Upload, store_upload};
-use crate::key::{OriginalKey, from_request_path, to_url_path};
+use crate::key::{OriginalKey, to_url_path};
 use crate::store::Condition;
 
 /// `POST /uploads`: a form with one file or several.
@@ -32,7 +33,7 @@ pub(super) async fn post(
     request: Request,
 ) -> Result<Response, Refusal> {
     let deadline = deadline.map(|Extension(Deadline(at))| at);
-    let as_page = is_for_a_person(&request);
+    let as_page = is_for_a_person(&web, &request);
     let (head, body) = request.into_parts();
     refuse_by_length(&body, web.max_request_bytes)?;
     let form = Form::new(&head.headers, body, web.max_request_bytes)?;
@@ -50,9 +51,11 @@ pub(super) async fn put(
     uri: Uri,
     headers: HeaderMap,
     deadline: Option<Extension<Deadline>>,
+    promise: Option<Extension<Promise>>,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let Target { key, condition, limit } = target_of(&web, &uri, &headers, &body)?;
+    let promise = promise.map(|Extension(promise)| promise);
+    let Target { key, condition, limit } = target_of(&web, &uri, &headers, promise, &body)?;
     refuse_by_length(&body, limit)?;
     let mut file = Receiving::begin(&web.app, body.size_hint().exact(), limit);
     let mut chunks = body.into_data_stream();
@@ -75,10 +78,15 @@ struct Target {
 }
 
 /// A link of ours names the key as it is, and the file's exact size.
-fn target_of(web: &Web, uri: &Uri, headers: &HeaderMap, body: &Body) -> Result<Target, Refusal> {
-    let path = uri.path().strip_prefix("/uploads/").unwrap_or_default();
-    let signed_key = from_request_path(path).unwrap_or_default();
-    let Some(promise) = web.signer.verify(&signed_key, uri, headers)? else {
+fn target_of(
+    web: &Web,
+    uri: &Uri,
+    headers: &HeaderMap,
+    promise: Option<Promise>,
+    body: &Body,
+) -> Result<Target, Refusal> {
+    let Some(promise) = promise else {
+        let path = uri.path().strip_prefix("/uploads/").unwrap_or_default();
         let key = OriginalKey::from_url_path(path, web.key_layout)?;
         return Ok(Target { key, condition: condition_of(headers)?, limit: web.max_file_bytes });
     };

@@ -7,12 +7,12 @@ use bytes::Bytes;
 use http_body_util::Full;
 use lambda_http::aws_lambda_events::alb::AlbTargetGroupRequest;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayV2httpRequest};
-use lambda_http::http::{self, HeaderMap, Method, Uri, header};
+use lambda_http::http::{self, HeaderMap, HeaderValue, Method, Uri, header};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use crate::http::{Deadline, Garbled};
+use crate::http::{Deadline, Garbled, Peer};
 
 /// What no path in a URL can hold as it is.
 const NEVER_IN_A_PATH: &AsciiSet =
@@ -41,6 +41,8 @@ pub(super) struct Request {
     pub(super) gateway: Gateway,
     /// The service's address as the gateway knows it; empty where it does not.
     pub(super) public_url: String,
+    /// Who is connected to the gateway.
+    peer: Option<Peer>,
     method: Method,
     /// Percent-encoded.
     path: String,
@@ -99,6 +101,9 @@ impl Request {
             request.extensions_mut().insert(garbled);
         }
         request.extensions_mut().insert(Deadline(deadline));
+        if let Some(peer) = self.peer {
+            request.extensions_mut().insert(peer);
+        }
         request
     }
 }
@@ -113,6 +118,7 @@ fn of_v2(event: ApiGatewayV2httpRequest) -> Request {
     Request {
         gateway: Gateway::V2,
         public_url: address(&domain, &stage),
+        peer: peer_at(context.http.source_ip.as_deref()),
         method: context.http.method,
         path: encoded(without(&raw_path, &stage), encode),
         query: event.raw_query_string.unwrap_or_default(),
@@ -122,12 +128,14 @@ fn of_v2(event: ApiGatewayV2httpRequest) -> Request {
 }
 
 fn of_v1(event: ApiGatewayProxyRequest) -> Request {
+    let peer = peer_at(event.request_context.identity.source_ip.as_deref());
     let domain = event.request_context.domain_name.unwrap_or_default();
     let stage = event.request_context.stage.map(|stage| format!("/{stage}")).unwrap_or_default();
     let headers = merged(event.headers, event.multi_value_headers);
     Request {
         gateway: Gateway::V1,
         public_url: address(&domain, &stage),
+        peer,
         method: event.http_method,
         path: encoded(&event.path.unwrap_or_default(), NEVER_IN_A_PATH),
         query: event.multi_value_query_string_parameters.to_query_string(),
@@ -145,12 +153,22 @@ fn of_alb(event: AlbTargetGroupRequest) -> Request {
     Request {
         gateway: Gateway::Alb,
         public_url: String::new(),
+        peer: peer_at(headers.get_all("x-forwarded-for").iter().next_back().and_then(last_hop)),
         method: event.http_method,
         path: encoded(&event.path.unwrap_or_default(), NEVER_IN_A_PATH),
         query: as_sent(query.iter()),
         body: body_of(event.body, event.is_base64_encoded, &headers),
         headers,
     }
+}
+
+fn peer_at(address: Option<&str>) -> Option<Peer> {
+    Some(Peer(address?.parse().ok()?))
+}
+
+/// A load balancer tells of its client only there, behind what that one had made up.
+fn last_hop(line: &HeaderValue) -> Option<&str> {
+    Some(line.to_str().ok()?.rsplit(',').next()?.trim())
 }
 
 /// Load balancers leave names and values encoded; API Gateway decodes them.

@@ -1,16 +1,22 @@
 //! How many connections there may be: in all, and from one client.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use ipnet::IpNet;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::Limits;
+use crate::http::network_of;
 
 /// The places for connections.
 #[derive(Debug)]
 pub(super) struct Places {
     all: Arc<Semaphore>,
     most_per_client: usize,
+    /// They bring many clients.
+    proxies: Vec<IpNet>,
     /// Clients with at least one connection.
     clients: Mutex<HashMap<IpAddr, usize>>,
 }
@@ -24,9 +30,14 @@ pub(super) struct Place {
 }
 
 impl Places {
-    /// So many in all, and for one client.
-    pub(super) fn new(most: usize, most_per_client: usize) -> Arc<Self> {
-        Arc::new(Self { all: Arc::new(Semaphore::new(most)), most_per_client, clients: Mutex::default() })
+    /// As many as the limits say.
+    pub(super) fn new(limits: Limits) -> Arc<Self> {
+        Arc::new(Self {
+            all: Arc::new(Semaphore::new(limits.connections)),
+            most_per_client: limits.connections_per_client,
+            proxies: limits.proxies,
+            clients: Mutex::default(),
+        })
     }
 
     /// Waits until there is a place for anybody; the next connections wait in the kernel's queue meanwhile.
@@ -37,10 +48,11 @@ impl Places {
 
     /// The place of a client, unless it has as many as it may have.
     pub(super) fn of_client(self: &Arc<Self>, address: IpAddr, one_of_all: OwnedSemaphorePermit) -> Option<Place> {
-        let client = client_of(address);
+        let client = network_of(address);
+        let is_proxy = self.proxies.iter().any(|network| network.contains(&address.to_canonical()));
         let mut clients = self.clients();
         let taken = clients.entry(client).or_default();
-        if *taken == self.most_per_client {
+        if *taken >= self.most_per_client && !is_proxy {
             return None;
         }
         *taken += 1;
@@ -65,24 +77,14 @@ impl Drop for Place {
     }
 }
 
-/// Who has one IPv6 address has the 2^64 beside it as well.
-fn client_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        address => address,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[tokio::test]
     async fn each_client_has_so_many_places_and_no_trace_is_left() {
-        let places = Places::new(100, 2);
+        let proxies = vec!["10.0.0.0/8".parse().expect("a network")];
+        let places = Places::new(Limits { connections: 100, connections_per_client: 2, proxies });
         let table = [
             ("192.0.2.1", true, "the first"),
             ("192.0.2.1", true, "the second"),
@@ -93,6 +95,9 @@ mod tests {
             ("2001:db8:0:1::2", true, "the same network"),
             ("2001:db8:0:1:ffff::3", false, "the same network once more"),
             ("2001:db8:0:2::1", true, "another network"),
+            ("10.0.0.1", true, "a proxy of ours"),
+            ("10.0.0.1", true, "for a second client"),
+            ("10.0.0.1", true, "for a third"),
         ];
         let mut taken = Vec::new();
         for (address, expected, why) in table {
@@ -100,7 +105,7 @@ mod tests {
             assert_eq!(place.is_some(), expected, "{address}: {why}");
             taken.extend(place);
         }
-        assert_eq!(places.all.available_permits(), 94, "six are taken");
+        assert_eq!(places.all.available_permits(), 91, "nine are taken");
         drop(taken);
         assert_eq!(places.all.available_permits(), 100);
         assert!(places.clients().is_empty());

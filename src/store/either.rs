@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::local::Local;
 use super::s3::S3;
 use super::watch::{self, Watch, in_time};
-use super::{Announced, Bucket, Condition, Download, Error, Object, Range, ReadMethod, Stat, WriteLink, Written};
+use super::{
+    Announced, Bucket, Condition, Download, Error, Object, Range, ReadMethod, Shown, Stat, WriteLink, Written,
+};
 
 /// Either store.
 #[derive(Debug)]
@@ -171,14 +173,28 @@ impl Store {
         }
     }
 
+    /// Whether objects have addresses at the store itself, which it signs links to.
+    pub fn signs_links(&self) -> bool {
+        match &self.backend {
+            Backend::Local(_) => false,
+            Backend::S3(_) => true,
+        }
+    }
+
     /// A short-lived link to an object at the store itself; none where the store has no address.
     ///
     /// # Errors
     /// [`Error::Unavailable`] where the credentials to sign with can't be had.
-    pub async fn presigned(&self, bucket: Bucket, key: &str, method: ReadMethod) -> Result<Option<String>, Error> {
+    pub async fn presigned(
+        &self,
+        bucket: Bucket,
+        key: &str,
+        method: ReadMethod,
+        shown: Shown,
+    ) -> Result<Option<String>, Error> {
         match &self.backend {
             Backend::Local(_) => Ok(None),
-            Backend::S3(s3) => s3.presigned(bucket, key, method).await.map(Some),
+            Backend::S3(s3) => s3.presigned(bucket, key, method, shown).await.map(Some),
         }
     }
 

@@ -80,11 +80,17 @@ pub struct Metadata {
     pub sha256: Option<String>,
 }
 
-/// What caches may do with an object: under a file's own name its content can change.
-pub fn cache_control(layout: Layout) -> &'static str {
-    match layout {
-        Layout::Name => "no-cache",
-        Layout::Unique => "public, max-age=31536000, immutable",
+/// The media types of what we store.
+pub const PICTURE_TYPES: [&str; 2] = ["image/jpeg", "image/png"];
+
+/// What caches may do with an object: under a file's own name its content can change, and what not everybody may
+/// see is not for caches that several share.
+pub fn cache_control(layout: Layout, is_private: bool) -> &'static str {
+    match (layout, is_private) {
+        (Layout::Name, false) => "no-cache",
+        (Layout::Name, true) => "private, no-cache",
+        (Layout::Unique, false) => "public, max-age=31536000, immutable",
+        (Layout::Unique, true) => "private, max-age=31536000, immutable",
     }
 }
 
@@ -119,6 +125,42 @@ pub struct Stat {
     pub revision: String,
     /// What is remembered beside the bytes.
     pub metadata: Metadata,
+}
+
+/// How an object is shown to who reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// As the picture that it is known to be.
+    AsPicture {
+        /// Its media type.
+        content_type: &'static str,
+    },
+    /// As a file to be saved: what it holds was never looked at, so no browser should.
+    AsDownload {
+        /// The media type that may be told of it.
+        content_type: &'static str,
+    },
+}
+
+impl Shown {
+    /// The media type to tell.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::AsPicture { content_type } | Self::AsDownload { content_type } => content_type,
+        }
+    }
+}
+
+impl Stat {
+    /// A picture only where we have decoded it ourselves. Other programs, or people, may have put anything into the
+    /// bucket, under any type.
+    pub fn shown(&self) -> Shown {
+        let picture_type = PICTURE_TYPES.into_iter().find(|picture_type| *picture_type == self.content_type);
+        match picture_type {
+            Some(content_type) if self.metadata.upload_id.is_some() => Shown::AsPicture { content_type },
+            _ => Shown::AsDownload { content_type: picture_type.unwrap_or("application/octet-stream") },
+        }
+    }
 }
 
 /// A file that somebody wants to put into the store by a link.

@@ -19,8 +19,8 @@ use futures_util::stream;
 
 use super::watch::{ATTEMPTS, attempt_time};
 use super::{
-    Announced, Bucket, BucketNames, ByteStream, Condition, Download, Error, Metadata, Object, Range, ReadMethod, Stat,
-    WriteLink, Written,
+    Announced, Bucket, BucketNames, ByteStream, Condition, Download, Error, Metadata, Object, Range, ReadMethod, Shown,
+    Stat, WriteLink, Written,
 };
 
 const CONNECT: Duration = Duration::from_secs(3);
@@ -131,16 +131,31 @@ impl S3 {
         Ok(output.status == Some(BucketVersioningStatus::Enabled))
     }
 
-    pub(super) async fn presigned(&self, bucket: Bucket, key: &str, method: ReadMethod) -> Result<String, Error> {
+    /// How the object is shown is signed with the rest.
+    pub(super) async fn presigned(
+        &self,
+        bucket: Bucket,
+        key: &str,
+        method: ReadMethod,
+        shown: Shown,
+    ) -> Result<String, Error> {
         let bucket = self.names.of(bucket);
         let (good_for, _) = self.good_for().await?;
+        let (disposition, content_type) = match shown {
+            Shown::AsPicture { .. } => (None, None),
+            Shown::AsDownload { content_type } => (Some("attachment".into()), Some(content_type.into())),
+        };
         let request = match method {
             ReadMethod::Get => {
-                let request = self.client.get_object().bucket(bucket).key(key).presigned(good_for).await;
+                let request = self.client.get_object().bucket(bucket).key(key);
+                let request = request.set_response_content_disposition(disposition);
+                let request = request.set_response_content_type(content_type).presigned(good_for).await;
                 request.map_err(|error| failed(&error))?
             }
             ReadMethod::Head => {
-                let request = self.client.head_object().bucket(bucket).key(key).presigned(good_for).await;
+                let request = self.client.head_object().bucket(bucket).key(key);
+                let request = request.set_response_content_disposition(disposition);
+                let request = request.set_response_content_type(content_type).presigned(good_for).await;
                 request.map_err(|error| failed(&error))?
             }
         };

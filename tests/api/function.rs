@@ -146,7 +146,7 @@ fn serve(runtime: &Runtime, api: Arc<Api>) -> String {
         .with_state(api);
     runtime.spawn(async move {
         let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-        let limits = Limits { connections: 100, connections_per_client: 100 };
+        let limits = Limits { connections: 100, connections_per_client: 100, proxies: Vec::new() };
         serve_on(limits, listener, router, std::future::pending()).await
     });
     address

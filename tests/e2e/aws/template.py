@@ -114,6 +114,15 @@ def the_api_throttles_logs_and_leaves_cors_to_the_function() -> None:
     contains(str(load(str(TEMPLATE))["Outputs"]["Curl"]), "curl -F file=@image1.jpg", "a line of curl")
 
 
+def keys_go_to_the_function_and_are_not_shown() -> None:
+    template = load(str(TEMPLATE))
+    equal(template["Parameters"]["ApiKeys"]["NoEcho"], True, "that keys are not shown")
+    variables = properties("Function")["Environment"]["Variables"]
+    equal(variables["API_KEYS"], {"Fn::If": ["HasKeys", {"Ref": "ApiKeys"}, {"Ref": "AWS::NoValue"}]}, "API_KEYS")
+    equal(variables["ALLOW_ANONYMOUS"], {"Fn::If": ["HasKeys", "false", "true"]}, "ALLOW_ANONYMOUS")
+    equal(sorted(template["Rules"]), ["KeysAreGiven", "KeysAreUsed", "PagesWithKeysAreNamed"], "what is refused")
+
+
 CHECKS = [
     buckets_keep_versions_and_nothing_in_them_is_public,
     what_is_left_over_goes_by_itself,
@@ -122,6 +131,7 @@ CHECKS = [
     the_function_is_as_small_as_it_was_measured,
     the_role_may_do_what_is_used_and_no_more,
     the_api_throttles_logs_and_leaves_cors_to_the_function,
+    keys_go_to_the_function_and_are_not_shown,
 ]
 
 if __name__ == "__main__":
