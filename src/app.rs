@@ -6,6 +6,7 @@
 
 mod admission;
 mod allowance;
+mod buffer;
 mod janitor;
 mod locks;
 mod memory;
@@ -26,6 +27,7 @@ use tracing::warn;
 pub use crate::hex::hex;
 pub use crate::store::with_causes;
 pub use admission::Room;
+pub use buffer::Buffer;
 pub use stored::{Outcome, mark_rejected, thumbnail_stored_object};
 pub use upload::{Facts, Stored, Storing, Times, Upload, milliseconds, store_upload, withdraw};
 
@@ -36,6 +38,9 @@ use admission::Admission;
 use janitor::Janitor;
 use locks::KeyLocks;
 use memory::{Busy, Memory};
+
+/// What an upload may need beside its bytes.
+const LEEWAY: u64 = 256 * 1024;
 
 /// What all requests share.
 #[derive(Debug)]
@@ -87,7 +92,10 @@ pub enum Error {
     },
     /// Nobody's: too much to do at the moment.
     #[error("no room in memory in time")]
-    Busy,
+    Busy {
+        /// When it makes sense to try again, in seconds.
+        seconds: u32,
+    },
     /// The store's, or a key that does not exist.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -97,8 +105,8 @@ pub enum Error {
 }
 
 impl From<Busy> for Error {
-    fn from(_: Busy) -> Self {
-        Self::Busy
+    fn from(Busy { seconds }: Busy) -> Self {
+        Self::Busy { seconds }
     }
 }
 
@@ -110,7 +118,7 @@ impl App {
             thumbnail: config.thumbnail,
             key_layout: config.key_layout,
             cache_control: config.cache_control(),
-            bodies: Admission::new(config.body_memory, config.max_upload_bytes, config.queue_timeout),
+            bodies: Admission::new(config.body_memory, config.max_upload_bytes + LEEWAY, config.queue_timeout),
             decodes: Memory::new(config.decode_memory, config.queue_timeout),
             cores: Semaphore::new(available_parallelism().map_or(1, usize::from)),
             queue_timeout: config.queue_timeout,
@@ -140,7 +148,7 @@ impl App {
         Ok(self.store.admit()?)
     }
 
-    /// Room for a body of at most so many bytes, `MAX_UPLOAD_BYTES` or less. It holds nothing yet.
+    /// Room for an upload that may come to need so many bytes. It holds nothing yet.
     pub fn room_for(&self, most: u64) -> Room {
         self.bodies.open(most)
     }

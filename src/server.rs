@@ -35,7 +35,7 @@ const HEAD: Duration = Duration::from_secs(10);
 /// Request line and headers together; more is answered 431.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// What is read of a body at a time.
-const MAX_READ_BYTES: usize = 64 * 1024;
+const MAX_READ_BYTES: usize = 32 * 1024;
 /// Files that the program has open beside connections, and those that a connection may need on top of itself.
 const OWN_FILES: u64 = 64;
 const FILES_PER_CONNECTION: u64 = 4;

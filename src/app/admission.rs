@@ -10,11 +10,15 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
-use super::memory::Busy;
+use super::memory::{BUSY, Busy};
 
 /// What is taken at a time, in bytes: little at first, so that thousands of bodies that never come cost little.
 const FIRST_STEPS: u64 = 16 << 10;
 const STEP: u64 = 256 << 10;
+
+/// Uploads that are turned away come again over some time: a second for so many that are there, and no longer than that.
+const WAITING_PER_SECOND: u64 = 16;
+const LONGEST_SPREAD: u64 = 28;
 
 /// Memory of a fixed size for bodies.
 #[derive(Debug)]
@@ -120,7 +124,7 @@ impl Room {
         self.patience = self.patience.saturating_sub(begun.elapsed());
         match granted {
             Ok(Ok(granted)) => Ok(granted),
-            Ok(Err(_)) | Err(_) => self.admission.books().give_up(self.number).ok_or(Busy),
+            Ok(Err(_)) | Err(_) => self.admission.books().give_up(self.number),
         }
     }
 }
@@ -169,14 +173,16 @@ impl Books {
         }
     }
 
-    /// An upload waits no longer: gives what it has if it was served at the last moment.
-    fn give_up(&mut self, number: u64) -> Option<u64> {
-        let holding = self.uploads.get_mut(&number)?;
+    /// An upload waits no longer: gives what it has if it was served at the last moment. Of many that give up, not all
+    /// are told to come again at once.
+    fn give_up(&mut self, number: u64) -> Result<u64, Busy> {
+        let Some(holding) = self.uploads.get_mut(&number) else { return Err(BUSY) };
         if holding.wait.take().is_none() {
-            return Some(holding.taken + holding.promised);
+            return Ok(holding.taken + holding.promised);
         }
         self.waiting -= 1;
-        None
+        let spread = (self.uploads.len() as u64 / WAITING_PER_SECOND).min(LONGEST_SPREAD) + 1;
+        Err(Busy { seconds: BUSY.seconds + u32::try_from(number % spread).unwrap_or(0) })
     }
 
     fn shrink(&mut self, number: u64, bytes: u64) -> u64 {
@@ -245,8 +251,8 @@ mod tests {
         let (mut first, mut second, mut third) = (admission.open(STEP), admission.open(STEP), admission.open(STEP));
         first.hold(STEP).await.expect("from what is free");
         second.hold(STEP).await.expect("from what is kept apart");
-        assert_eq!(third.hold(1).await, Err(Busy));
-        assert_eq!(third.hold(1).await, Err(Busy), "all waits of one upload count together");
+        assert_eq!(third.hold(1).await, Err(BUSY));
+        assert_eq!(third.hold(1).await, Err(BUSY), "all waits of one upload count together");
         drop(second);
         third.hold(1).await.expect("without waiting");
         drop((first, third));

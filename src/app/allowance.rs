@@ -5,9 +5,10 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use thumbnail::SourceInfo;
 
-/// What any picture may use, and on top of that for each pixel. Real ones use a tenth of it or less.
+/// What any picture may use, and on top of that for each pixel. The slowest of real ones, 16 bits deep, use
+/// half of it.
 const BASE: Duration = Duration::from_millis(500);
-const FOR_EACH_PIXEL: Duration = Duration::from_nanos(5);
+const FOR_EACH_PIXEL: Duration = Duration::from_nanos(25);
 
 /// An allowance of CPU time.
 #[derive(Clone, Copy, Debug)]

@@ -21,7 +21,13 @@ pub(super) type Taken = OwnedSemaphorePermit;
 
 /// There was no room in time.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Busy;
+pub struct Busy {
+    /// When it makes sense to try again, in seconds.
+    pub seconds: u32,
+}
+
+/// Soon: what is waited for here is over soon.
+pub(super) const BUSY: Busy = Busy { seconds: 2 };
 
 impl Memory {
     /// `bytes` in all; whoever asks waits for at most `patience`.
@@ -37,7 +43,7 @@ impl Memory {
         let deadline = Instant::now() + self.patience;
         match timeout_at(deadline, Arc::clone(&self.steps).acquire_many_owned(steps_for(bytes))).await {
             Ok(Ok(taken)) => Ok(taken),
-            Ok(Err(_)) | Err(_) => Err(Busy),
+            Ok(Err(_)) | Err(_) => Err(BUSY),
         }
     }
 }
@@ -54,7 +60,7 @@ mod tests {
     async fn memory_is_waited_for_and_given_back() {
         let memory = Memory::new(10 * STEP, Duration::from_millis(10));
         let taken = memory.take(8 * STEP).await.expect("all of it is free");
-        assert_eq!(memory.take(3 * STEP).await.err(), Some(Busy), "only two steps are left");
+        assert_eq!(memory.take(3 * STEP).await.err(), Some(BUSY), "only two steps are left");
         drop(taken);
         assert!(memory.take(10 * STEP).await.is_ok(), "all were given back");
     }

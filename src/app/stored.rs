@@ -16,6 +16,7 @@ use tracing::info;
 use uuid::Uuid;
 
 use super::admission::Room;
+use super::buffer::Buffer;
 use super::pair::Orphan;
 use super::upload::{decode, milliseconds};
 use super::{App, Error};
@@ -133,19 +134,16 @@ impl Source {
     async fn read(app: &App, download: Download) -> Result<Self, Error> {
         let Download { stat, mut body, .. } = download;
         let mut room = app.room_for(stat.bytes);
-        let mut bytes = Vec::with_capacity(usize::try_from(stat.bytes).unwrap_or(0));
+        let mut bytes = Buffer::new(usize::try_from(stat.bytes).unwrap_or(0));
         let mut hash = Sha256::new();
         while let Some(chunk) = body.next().await {
             let chunk = chunk.map_err(|error| store::Error::Unavailable(error.into()))?;
-            if bytes.len() + chunk.len() > bytes.capacity() {
-                return Err(Error::Store(store::Error::Unavailable("more bytes than were announced".into())));
-            }
-            room.hold((bytes.len() + chunk.len()) as u64).await?;
+            room.hold((bytes.bytes().len() + chunk.len()) as u64).await?;
+            bytes.push(&chunk).map_err(|error| store::Error::Unavailable(error.into()))?;
             hash.update(&chunk);
-            bytes.extend_from_slice(&chunk);
         }
         let sha256 = hex(&hash.finalize());
-        Ok(Self { stat, bytes: bytes.into(), sha256, _room: room })
+        Ok(Self { stat, bytes: bytes.into_bytes(), sha256, _room: room })
     }
 }
 

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::admission::Room;
 use super::allowance::Allowance;
+use super::memory::BUSY;
 use super::pair::{self, Landed, Orphan, Pair, WereNew};
 use super::{App, Error};
 use crate::hex::hex;
@@ -166,7 +167,7 @@ pub(super) async fn decode(app: &App, bytes: Bytes) -> Result<Thumbnail, Error> 
     let header = thumbnail::probe_with(&bytes, &options).map_err(Error::Picture)?;
     let _memory = app.decodes.take(header.decode_memory).await?;
     let Ok(Ok(_core)) = timeout(app.queue_timeout, app.cores.acquire()).await else {
-        return Err(Error::Busy);
+        return Err(BUSY.into());
     };
     let allowance = Allowance::for_picture(&header);
     let decoded = spawn_blocking(move || thumbnail::thumbnail_while(&bytes, &options, &allowance.begin())).await;

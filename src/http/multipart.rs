@@ -71,9 +71,10 @@ impl Form {
         }
     }
 
-    /// How much of an announced length is still to come.
+    /// How many bytes the next file can have at most, where a length was announced. What was received does not tell:
+    /// some of it may still lie in multer's buffer.
     pub(super) fn bytes_left(&self) -> Option<u64> {
-        Some(self.announced?.saturating_sub(self.guard.received.load(Ordering::Relaxed)))
+        Some(self.announced?.saturating_sub(self.guard.handed_out.load(Ordering::Relaxed)))
     }
 
     fn part(&self, name: Result<String, key::Error>, field: multer::Field<'static>) -> FilePart {
@@ -120,7 +121,10 @@ impl FilePart {
     /// As for [`Form::next_file`].
     pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, Refusal> {
         let chunk = self.field.chunk().await;
-        chunk.map_err(|error| refusal(&error, &self.guard, self.max_request_bytes))
+        let chunk = chunk.map_err(|error| refusal(&error, &self.guard, self.max_request_bytes))?;
+        let bytes = chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
+        self.guard.handed_out.fetch_add(bytes, Ordering::Relaxed);
+        Ok(chunk)
     }
 }
 
@@ -196,6 +200,8 @@ fn find<'a, E: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 
 #[derive(Debug, Default)]
 struct Guard {
     received: AtomicU64,
+    /// Of files.
+    handed_out: AtomicU64,
     /// [`usize::MAX`] outside headers.
     header: AtomicUsize,
 }

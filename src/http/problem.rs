@@ -278,7 +278,9 @@ fn of_app(error: &app::Error) -> Problem {
             Problem::new(Code::ThumbnailRejected, format!("no thumbnail can be made of the original: {code}"))
         }
         app::Error::TooManyBytes { limit, actual } => too_many_bytes(*limit, *actual),
-        app::Error::Busy => Problem::new(Code::Busy, "there was no room in memory in time").retry_after(2),
+        app::Error::Busy { seconds } => {
+            Problem::new(Code::Busy, "there was no room in memory in time").retry_after(*seconds)
+        }
         app::Error::Store(error) => of_store(error),
         app::Error::Internal(cause) => internal(with_causes(&**cause)),
     }

@@ -116,7 +116,7 @@ fn example(web: &Web, code: Code) -> Refusal {
         Code::RateLimited => Refusal::RateLimited { limit: RateLimit { requests: NonZeroU32::MIN, window: Duration::from_secs(60) }, seconds: 7 },
         Code::AlreadyExists => Refusal::App(app::Error::AlreadyExists { key: "image1.jpg".into() }),
         Code::RangeNotSatisfiable => stored(store::Error::RangeNotSatisfiable { size: 21_305 }),
-        Code::Busy => Refusal::App(app::Error::Busy),
+        Code::Busy => Refusal::App(app::Error::Busy { seconds: 2 }),
         Code::NotReady => Refusal::NotReady { cause: String::new() },
         Code::StorageUnavailable => stored(store::Error::Unavailable("unavailable".into())),
         Code::StorageTimeout => stored(store::Error::Timeout("timeout".into())),

@@ -2,28 +2,28 @@
 
 use std::time::Instant;
 
-use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use thumbnail::sniff;
 
 use super::problem::Refusal;
-use crate::app::{App, Error, Room, Upload, hex};
+use crate::app::{App, Buffer, Error, Room, Upload, hex};
 use crate::key::OriginalKey;
 use crate::store::Condition;
 
 /// What it takes to tell what a file is.
 const ENOUGH_TO_SNIFF: usize = 512;
 
-/// Up to here a buffer may be copied as it grows.
-const SMALL: usize = 256 * 1024;
+/// What a body takes beside what is held of it: the connection's buffer, multer's, and the piece in between.
+const BESIDE: u64 = 64 * 1024;
+
+/// When to try again where the system itself has no memory left, in seconds.
+const NO_MEMORY: u32 = 10;
 
 /// A file under way.
 pub(super) struct Receiving {
-    bytes: Vec<u8>,
+    bytes: Buffer,
     hash: Sha256,
     room: Room,
-    /// How large it may become.
-    most: usize,
     received: u64,
     limit: u64,
     begun: Instant,
@@ -33,20 +33,24 @@ pub(super) struct Receiving {
 }
 
 impl Receiving {
-    /// For a file of at most `limit` bytes, of which `expected` are announced. Takes no memory yet.
-    pub(super) fn begin(app: &App, expected: Option<u64>, limit: u64) -> Self {
+    /// For a file of at most `limit` bytes, of which `expected` are announced, once there is room to read any of it.
+    ///
+    /// # Errors
+    /// `busy` where there is none in time.
+    pub(super) async fn begin(app: &App, expected: Option<u64>, limit: u64) -> Result<Self, Refusal> {
         let most = expected.map_or(limit, |expected| expected.min(limit));
-        Self {
-            bytes: Vec::new(),
+        let mut room = app.room_for(BESIDE + most);
+        room.hold(BESIDE).await.map_err(Error::from)?;
+        Ok(Self {
+            bytes: Buffer::new(usize::try_from(most).unwrap_or(usize::MAX)),
             hash: Sha256::new(),
-            room: app.room_for(most),
-            most: usize::try_from(most).unwrap_or(usize::MAX),
+            room,
             received: 0,
             limit,
             begun: Instant::now(),
             is_sniffed: false,
             refused: None,
-        }
+        })
     }
 
     /// Takes the next bytes, once there is room for them. Those of a file that is refused are counted, not held.
@@ -59,11 +63,10 @@ impl Receiving {
             self.let_go();
             return Ok(());
         }
-        self.room.hold(self.received).await.map_err(Error::from)?;
-        self.make_place_for(chunk.len())?;
+        self.room.hold(BESIDE + self.received).await.map_err(Error::from)?;
+        self.bytes.push(chunk).map_err(|_| Error::Busy { seconds: NO_MEMORY })?;
         self.hash.update(chunk);
-        self.bytes.extend_from_slice(chunk);
-        if self.bytes.len() >= ENOUGH_TO_SNIFF {
+        if self.bytes.bytes().len() >= ENOUGH_TO_SNIFF {
             self.sniff();
         }
         Ok(())
@@ -89,7 +92,7 @@ impl Receiving {
         self.room.shrink_to(self.received);
         Ok(Upload {
             key,
-            bytes: Bytes::from(self.bytes),
+            bytes: self.bytes.into_bytes(),
             sha256: hex(&self.hash.finalize()),
             condition,
             receive: self.begun.elapsed(),
@@ -98,21 +101,10 @@ impl Receiving {
         })
     }
 
-    /// Grows as usual at first, then at once to what it may become: pages that are not written to take no memory, and what
-    /// does not move need not be copied.
-    fn make_place_for(&mut self, more: usize) -> Result<(), Refusal> {
-        let needed = self.bytes.len() + more;
-        if needed <= self.bytes.capacity() || needed <= SMALL {
-            return Ok(());
-        }
-        let grown = self.bytes.try_reserve_exact(self.most.max(needed) - self.bytes.len());
-        grown.map_err(|_| Refusal::App(Error::Busy))
-    }
-
     /// Looks once at what the file is, so that nothing else than a picture fills the memory.
     fn sniff(&mut self) {
         if !std::mem::replace(&mut self.is_sniffed, true)
-            && let Err(error) = sniff(&self.bytes)
+            && let Err(error) = sniff(self.bytes.bytes())
         {
             self.refused = Some(error);
             self.let_go();
@@ -120,7 +112,7 @@ impl Receiving {
     }
 
     fn let_go(&mut self) {
-        self.bytes = Vec::new();
+        self.bytes = Buffer::new(0);
         self.room.shrink_to(0);
     }
 }

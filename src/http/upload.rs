@@ -57,7 +57,7 @@ pub(super) async fn put(
     let promise = promise.map(|Extension(promise)| promise);
     let Target { key, condition, limit } = target_of(&web, &uri, &headers, promise, &body)?;
     refuse_by_length(&body, limit)?;
-    let mut file = Receiving::begin(&web.app, body.size_hint().exact(), limit);
+    let mut file = Receiving::begin(&web.app, body.size_hint().exact(), limit).await?;
     let mut chunks = body.into_data_stream();
     while let Some(chunk) = chunks.next().await {
         file.push(&chunk.map_err(|error| broken_body(&error))?).await?;
@@ -158,7 +158,7 @@ async fn receive(web: &Web, mut part: FilePart, expected: Option<u64>) -> Result
             return Ok(if has_name || has_content { Received::Refused(refusal) } else { Received::Absent });
         }
     };
-    let mut file = Receiving::begin(&web.app, expected, web.max_file_bytes);
+    let mut file = Receiving::begin(&web.app, expected, web.max_file_bytes).await?;
     while let Some(chunk) = part.chunk().await? {
         file.push(&chunk).await?;
     }
