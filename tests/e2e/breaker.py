@@ -89,8 +89,9 @@ def it_closes_by_itself(service: Service) -> None:
     until(lambda: service.upload("after.jpg", JPEG.read_bytes()).status == 201, 30, "uploads end well again")
     for number in range(10):
         service.upload(f"after-{number}.jpg", JPEG.read_bytes()).expect(201)
-    opened = [line for line in service.log() if line["message"].startswith("the store is down")]
-    closed = [line for line in service.log() if line["message"] == "the store answers again"]
+    lines = lambda start: [line for line in service.log() if line["message"].startswith(start)]  # noqa: E731
+    until(lambda: len(lines("the store answers again")) == len(lines("the store is down")), 5, "each opening has its end in the log")
+    opened, closed = lines("the store is down"), lines("the store answers again")
     equal({line["level"] for line in opened}, {"WARN"}, "the level it opens at")
     assert all(line["cause"] for line in opened), f"it says why: {opened}"
     equal((len(closed), {line["level"] for line in closed}), (len(opened), {"INFO"}), "the lines about its closing")

@@ -65,7 +65,7 @@ def run(row: Row, volumes: Volumes, service: Service) -> None:
         answer = service.request("PUT", f"/uploads/{name}", during)
         row.outcome = f"{answer.status} {answer.json().get('code', '')}".strip()
         equal(row.outcome, "502 storage-unavailable", "the answer")
-    causes = [line["cause"] for line in service.logged(level="ERROR", message="request failed")]
+    causes = until(lambda: [line["cause"] for line in service.logged(level="ERROR", message="request failed")], 5, "a cause in the log")
     contains(causes[-1], CAUSES[row.fault], "the cause in the log")
     row.ready = str(service.request("GET", "/ready").status)
     equal(row.ready, "503", "/ready")
