@@ -42,7 +42,7 @@ const FILES: [(&str, &str, &str); 3] = [
 pub(super) async fn index(State(web): State<Arc<Web>>) -> Response {
     let page = match web.access.keys.is_empty() {
         true => INDEX.to_owned(),
-        false => INDEX.replacen("<main>", &format!("<main>\n{KEY_NEEDED}"), 1),
+        false => INDEX.replacen("</h1>", &format!("</h1>\n{KEY_NEEDED}"), 1),
     };
     ([(header::CONTENT_TYPE, HTML), (header::CACHE_CONTROL, "no-cache")], page).into_response()
 }
