@@ -41,7 +41,7 @@ pub(super) async fn index(State(web): State<Arc<Web>>) -> Response {
     };
     let page = match web.access.keys.is_empty() {
         true => filled_in(&web),
-        false => filled_in(&web).replacen("<main>", &format!("<main>\n{KEY_NEEDED}"), 1),
+        false => filled_in(&web).replacen("</h1>", &format!("</h1>\n{KEY_NEEDED}"), 1),
     };
     let headers = [
         (header::CONTENT_TYPE, HTML),

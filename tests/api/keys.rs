@@ -9,7 +9,10 @@ use sha2::{Digest, Sha256};
 use thumbgate::hex::hex;
 
 use super::client::{Answer, form, form_head};
+use super::function::Function;
+use super::gateways::Gateway;
 use super::pictures::jpeg;
+use super::requests::request;
 use super::server::{Server, command};
 
 pub const SHOP: &str = "tg_key-of-the-shop";
@@ -321,6 +324,33 @@ fn log_lines_tell_whose_key_it_was() {
     assert_eq!(server.logged("\"a.jpg\"")["key_name"], "shop");
     assert_eq!(server.logged("invalid file type uploaded")["key_name"], "lab");
     assert!(server.logged("\"code\":\"unauthorized\"")["key_name"].is_null());
+}
+
+#[test]
+fn on_lambda_keys_and_links_let_in_behind_every_gateway() {
+    let keys = entries();
+    for gateway in Gateway::ALL {
+        let function = Function::start(&[
+            ("STORE", "local"),
+            ("API_KEYS", &keys),
+            ("ALLOW_ANONYMOUS", "false"),
+            ("LOG_FORMAT", "json"),
+        ]);
+        let send = |method, target: &str, headers: &[(&'static str, &str)], body: &[u8]| {
+            gateway.send(&function, &request(method, target, headers, body))
+        };
+        let picture = jpeg(30, 20);
+        assert_eq!(send("PUT", "/uploads/a.jpg", &[], &picture).outcome(), "401 unauthorized", "{gateway:?}");
+        let stored = send("PUT", "/uploads/a%20b.jpg", &[("Authorization", &format!("Bearer {SHOP}"))], &picture);
+        assert_eq!(stored.outcome(), "201", "{gateway:?}");
+        let url = stored.json()["thumbnail"]["url"].as_str().unwrap().to_owned();
+        let link = url.strip_prefix(gateway.public_url()).unwrap();
+        assert_eq!(send("GET", link, &[], b"").outcome(), "200", "{gateway:?}: {link}");
+        assert_eq!(send("HEAD", link, &[], b"").outcome(), "200", "{gateway:?}: {link}");
+        let changed = link.replace("expires=", "expires=1");
+        assert_eq!(send("GET", &changed, &[], b"").outcome(), "403 forbidden", "{gateway:?}: {changed}");
+        assert_eq!(function.logged("\"a-b.jpg\"")["key_name"], "shop", "{gateway:?}");
+    }
 }
 
 #[test]
