@@ -54,7 +54,10 @@ test("curl -F, one file and several", async () => {
     assert.equal(JSON.parse(out).upload.key, key);
     await isStored(key, "image1.jpg");
   });
-  const files = [await examples.fixture("image1.jpg", "several.jpg"), await examples.fixture("image2.png", "several.png")];
+  const files = [
+    await examples.fixture("image1.jpg", "several.jpg"),
+    await examples.fixture("image2.png", "several.png"),
+  ];
   const { out } = await run("sh", ["curl-form.sh", ...files], { cwd: examples.folder });
   assert.deepEqual(
     JSON.parse(out).results.map(({ status }) => status),
@@ -146,7 +149,16 @@ test("the component's types say what it takes and tells", async (t) => {
     ThumbgateUpload.texts.fr = { choose: "Choisir", problems: { busy: "Le serveur est très occupé." } };`;
   const compile = async (text) => {
     await writeFile(join(cwd, "page.ts"), text);
-    const options = ["--strict", "--noEmit", "--module", "esnext", "--moduleResolution", "bundler", "--lib", "es2022,dom,dom.iterable"];
+    const options = [
+      "--strict",
+      "--noEmit",
+      "--module",
+      "esnext",
+      "--moduleResolution",
+      "bundler",
+      "--lib",
+      "es2022,dom,dom.iterable",
+    ];
     return run(join(MODULES, ".bin/tsc"), [...options, "--target", "es2022", "page.ts"], { cwd });
   };
   const good = await compile(program);

@@ -112,9 +112,9 @@ test("the network is lost half-way and comes back: it ends as one object", async
   // Told to be offline, the browser only holds up what is under way: its connections have to be lost first.
   link.fault = "refuse";
   link.cut();
+  await uploader.row(file.name).getByText("The connection is lost.").waitFor();
   await network.offline();
   link.fault = null;
-  await uploader.row(file.name).getByText("The connection is lost.").waitFor();
   await uploader.news.getByText(`${file.name}: The connection is lost.`).waitFor();
   const connections = link.connections;
   await new Promise((resolve) => setTimeout(resolve, 3000));
