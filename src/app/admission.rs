@@ -95,7 +95,7 @@ impl Room {
     /// Makes sure of room for so many bytes in all; waits where there is none.
     ///
     /// # Errors
-    /// [`Busy`] where there was none in time.
+    /// `Busy` where there was none in time.
     pub async fn hold(&mut self, bytes: u64) -> Result<(), Busy> {
         if bytes <= self.granted {
             return Ok(());

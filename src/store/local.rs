@@ -44,7 +44,7 @@ use super::watch::operation_time;
 use super::{Bucket, BucketNames, Condition, Download, Error, Object, Range, Stat, Written};
 
 /// How much of a file is read at a time.
-const READ_BYTES: u64 = 64 * 1024;
+const READ_BYTES: u64 = 32 * 1024;
 
 /// Two folders on this machine. Other processes may use the same ones at the same time.
 #[derive(Debug)]

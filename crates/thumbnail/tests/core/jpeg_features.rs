@@ -82,7 +82,7 @@ fn quality_is_that_of_the_options() {
     let file = jpeg::rgb(&scenery(600, 400), 95);
     let bytes = |jpeg_quality| {
         let options = Options { jpeg_quality, ..Options::default() };
-        thumbnail::thumbnail(&file, &options).unwrap().bytes.len()
+        thumbnail(&file, &options).unwrap().bytes.len()
     };
     assert!(bytes(40) < bytes(80) && bytes(80) < bytes(98));
     assert_eq!(bytes(0), bytes(1), "clamped");
