@@ -48,7 +48,8 @@ fn a_folder_that_is_gone_is_known_to_be_gone_and_found_again() {
     fs::rename(&aside, &folder).unwrap();
     wait_for("the breaker to close by itself", || (server.get("/ready").status == 200).then_some(()));
     assert_eq!(server.upload("a.jpg", &jpeg(20, 10)).outcome(), "201");
-    let (opened, closed) = (server.all_logged("the store is down"), server.all_logged("the store answers again"));
+    let (opened, closed) =
+        (server.logged_times(1, "the store is down"), server.logged_times(1, "the store answers again"));
     assert_eq!((opened.len(), closed.len()), (1, 1));
     assert_eq!((opened[0]["level"].as_str(), closed[0]["level"].as_str()), (Some("WARN"), Some("INFO")));
     assert!(opened[0]["cause"].as_str().unwrap().contains("No such file"), "{}", opened[0]);

@@ -64,6 +64,13 @@ impl Server {
         wait_for(&format!("a log line with {text:?}"), || self.all_logged(text).into_iter().next())
     }
 
+    /// The log lines so far that hold this text, once there are so many: an answer may be here before the line.
+    pub fn logged_times(&self, times: usize, text: &str) -> Vec<Value> {
+        wait_for(&format!("{times} log lines with {text:?}"), || {
+            Some(self.all_logged(text)).filter(|lines| lines.len() >= times)
+        })
+    }
+
     /// The log lines so far that hold this text.
     pub fn all_logged(&self, text: &str) -> Vec<Value> {
         let log = self.log.lock().unwrap();
