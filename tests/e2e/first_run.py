@@ -34,6 +34,8 @@ VARIABLES = {
     "MEMORY_BUDGET": "134217728", "QUEUE_TIMEOUT": "5s", "PUBLIC_ORIGINALS": "false", "CORS_ORIGINS": None,
     "KEY_LAYOUT": "name", "PRESIGN_EXPIRES": "15m", "LOG_FORMAT": None, "RUST_LOG": "info",
     "S3_FORCE_PATH_STYLE": "false", "LINK_SECRET": None, "S3_EVENTS_TOKEN": None,
+    "API_KEYS": None, "RATE_LIMIT": None, "TRUSTED_PROXIES": None,
+    "MAX_CONNECTIONS": "4096", "MAX_CONNECTIONS_PER_CLIENT": "256",
 }
 
 # Settings that must stop the start, and what has to be said: the variable, the value, what is allowed.
@@ -57,6 +59,11 @@ WRONG_SETTINGS = [
     ({"MAX_FILES": "1001"}, ["MAX_FILES", "1001", "1..=1000"]),
     ({"MEMORY_BUDGET": "1048576"}, ["MEMORY_BUDGET=1048576", "67108864"]),
     ({"QUEUE_TIMEOUT": "5"}, ["QUEUE_TIMEOUT", "5", "ms, s, m or h"]),
+    ({"MAX_CONNECTIONS": "0"}, ["MAX_CONNECTIONS", "0", "1..="]),
+    ({"MAX_CONNECTIONS_PER_CLIENT": "many"}, ["MAX_CONNECTIONS_PER_CLIENT", "many"]),
+    ({"API_KEYS": "shop"}, ["API_KEYS", "NAME:SHA256", "thumbgate key new"]),
+    ({"RATE_LIMIT": "10"}, ["RATE_LIMIT", "10", "60/m"]),
+    ({"TRUSTED_PROXIES": "proxy"}, ["TRUSTED_PROXIES", "proxy"]),
     ({"CORS_ORIGINS": "https://a.example/path"}, ["CORS_ORIGINS", "https://a.example/path", "https://www.example.com"]),
     ({"LINK_SECRET": "too short"}, ["LINK_SECRET", "16 characters"]),
     ({"S3_EVENTS_TOKEN": "0123456789abcdef"}, ["S3_EVENTS_TOKEN", "STORE=s3"]),
