@@ -23,6 +23,7 @@ pub mod hex;
 pub mod http;
 pub mod key;
 pub mod lambda;
+mod pace;
 pub mod s3_event;
 pub mod server;
 pub mod store;

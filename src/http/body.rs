@@ -1,7 +1,6 @@
 //! A request body that cannot be endless: it has a deadline, and what nobody reads is read off for a while
 //! so that the client gets to see the answer.
 
-use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -12,15 +11,12 @@ use axum::http::header;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::time::timeout;
 
 use super::multipart::broken_body;
 use super::problem::Refusal;
+use crate::pace::Pace;
 
-/// What a body may take however small it is.
-const GRACE: Duration = Duration::from_secs(30);
-/// And on top of that, for each byte that came.
-const SLOWEST_BYTES_PER_SECOND: u64 = 50_000;
 /// How long an unread body is read off beside the answer.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -46,11 +42,7 @@ pub(super) struct TooSlow;
 /// A body under guard.
 pub(super) struct Guarded {
     inner: Body,
-    grace: Duration,
-    received: u64,
-    /// Only the time in which we wait for the client counts, not the time in which it waits for us.
-    waited: Duration,
-    waiting: Option<(Instant, Pin<Box<Sleep>>)>,
+    pace: Pace,
     drain_at_most: u64,
     awaits_continue: bool,
 }
@@ -62,28 +54,8 @@ pub(super) fn guard(request: Request, drain_at_most: u64) -> Request {
         if inner.is_end_stream() {
             return inner;
         }
-        Body::new(Guarded {
-            inner,
-            grace: GRACE,
-            received: 0,
-            waited: Duration::ZERO,
-            waiting: None,
-            drain_at_most,
-            awaits_continue,
-        })
+        Body::new(Guarded { inner, pace: Pace::default(), drain_at_most, awaits_continue })
     })
-}
-
-impl Guarded {
-    fn allowed(&self) -> Duration {
-        self.grace + Duration::from_millis(self.received * 1_000 / SLOWEST_BYTES_PER_SECOND)
-    }
-
-    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let left = self.allowed().saturating_sub(self.waited);
-        let (_, timer) = self.waiting.get_or_insert_with(|| (Instant::now(), Box::pin(sleep(left))));
-        timer.as_mut().poll(cx)
-    }
 }
 
 impl HttpBody for Guarded {
@@ -98,18 +70,11 @@ impl HttpBody for Guarded {
         this.awaits_continue = false;
         match Pin::new(&mut this.inner).poll_frame(cx) {
             Poll::Ready(frame) => {
-                if let Some((since, _)) = this.waiting.take() {
-                    this.waited += since.elapsed();
-                }
-                if let Some(Ok(frame)) = &frame {
-                    this.received += frame.data_ref().map_or(0, |data| data.len() as u64);
-                }
+                let data = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
+                this.pace.moved(data.map_or(0, Bytes::len));
                 Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
             }
-            Poll::Pending => match this.poll_deadline(cx) {
-                Poll::Ready(()) => Poll::Ready(Some(Err(TooSlow.into()))),
-                Poll::Pending => Poll::Pending,
-            },
+            Poll::Pending => this.pace.poll_too_slow(cx).map(|()| Some(Err(TooSlow.into()))),
         }
     }
 
@@ -147,6 +112,7 @@ async fn drain(mut body: Body, mut bytes_left: u64) {
 mod tests {
     use super::*;
     use futures_util::stream;
+    use tokio::time::sleep;
 
     #[tokio::test]
     async fn a_trickle_ends_at_the_deadline_and_waiting_for_us_does_not_count() {
@@ -156,10 +122,7 @@ mod tests {
         });
         let mut body = Guarded {
             inner: Body::from_stream(trickle),
-            grace: Duration::from_millis(200),
-            received: 0,
-            waited: Duration::ZERO,
-            waiting: None,
+            pace: Pace::with_grace(Duration::from_millis(200)),
             drain_at_most: 0,
             awaits_continue: false,
         };

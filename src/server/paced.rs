@@ -3,47 +3,21 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep};
 
-/// How long we wait for a reader in all, however little it takes.
-const GRACE: Duration = Duration::from_secs(30);
-/// And on top of that, for each byte that it took.
-const SLOWEST_BYTES_PER_SECOND: u64 = 50_000;
+use crate::pace::Pace;
 
 /// A stream that fails once its reader is too slow.
 pub(super) struct Paced<S> {
     stream: S,
-    grace: Duration,
-    written: u64,
-    /// Only the time in which we wait for the reader counts.
-    waited: Duration,
-    waiting: Option<(Instant, Pin<Box<Sleep>>)>,
+    pace: Pace,
 }
 
 impl<S> Paced<S> {
     /// With the usual patience.
     pub(super) fn new(stream: S) -> Self {
-        Self { stream, grace: GRACE, written: 0, waited: Duration::ZERO, waiting: None }
-    }
-
-    fn took(&mut self, bytes: usize) {
-        self.written += bytes as u64;
-        if let Some((since, _)) = self.waiting.take() {
-            self.waited += since.elapsed();
-        }
-    }
-
-    fn poll_patience<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
-        let allowed = self.grace + Duration::from_millis(self.written * 1_000 / SLOWEST_BYTES_PER_SECOND);
-        let left = allowed.saturating_sub(self.waited);
-        let (_, timer) = self.waiting.get_or_insert_with(|| (Instant::now(), Box::pin(sleep(left))));
-        match timer.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the answer is not read"))),
-            Poll::Pending => Poll::Pending,
-        }
+        Self { stream, pace: Pace::default() }
     }
 
     fn poll_paced(
@@ -56,10 +30,13 @@ impl<S> Paced<S> {
     {
         match write(Pin::new(&mut self.stream), cx) {
             Poll::Ready(outcome) => {
-                self.took(*outcome.as_ref().unwrap_or(&0));
+                self.pace.moved(*outcome.as_ref().unwrap_or(&0));
                 Poll::Ready(outcome)
             }
-            Poll::Pending => self.poll_patience(cx),
+            Poll::Pending => {
+                let too_slow = || Err(io::Error::new(io::ErrorKind::TimedOut, "the answer is not read"));
+                self.pace.poll_too_slow(cx).map(|()| too_slow())
+            }
         }
     }
 }
@@ -99,14 +76,16 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::time::sleep;
 
     #[tokio::test]
     async fn who_does_not_read_is_left_and_who_reads_slowly_is_served() {
         let short = Duration::from_millis(100);
         for (reads, expected) in [(false, Some(io::ErrorKind::TimedOut)), (true, None)] {
             let (mut reader, stream) = duplex(16);
-            let mut paced = Paced { grace: short, ..Paced::new(stream) };
+            let mut paced = Paced { stream, pace: Pace::with_grace(short) };
             let reading = tokio::spawn(async move {
                 let mut buffer = [0; 16];
                 while reads && reader.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
@@ -121,7 +100,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_read_gives_more_time() {
         let (mut reader, stream) = duplex(1 << 20);
-        let mut paced = Paced { grace: Duration::from_millis(50), ..Paced::new(stream) };
+        let mut paced = Paced { stream, pace: Pace::with_grace(Duration::from_millis(50)) };
         paced.write_all(&vec![0; 1 << 20]).await.expect("there is room for it");
         let waiting = tokio::spawn(async move { paced.write_all(&[0; 16]).await });
         // A megabyte may take twenty seconds.

@@ -10,7 +10,6 @@ known to be down.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +20,7 @@ import faults_local
 import seaweedfs
 from botocore.exceptions import ClientError
 from fault_proxy import FAULTS, FOR_EVER, FaultProxy
-from harness import JPEG, Service, equal, run_checks, sha256, until, with_comment
+from harness import JPEG, Service, equal, sha256, until, with_comment
 from s3 import Buckets
 
 PLACES = ("first put", "second put", "both", "delete")
@@ -182,17 +181,5 @@ def cell_of(row: Row) -> str:
 CHECKS = [the_fault_matrix_on_s3, *breaker.CHECKS, *faults_local.CHECKS]
 
 
-def main() -> int:
-    """On the S3 server that tests/run has started, else on one of its own."""
-    if "TEST_S3_ENDPOINT" in os.environ:
-        return run_checks("faults", CHECKS)
-    with seaweedfs.SeaweedFS.started() as server:
-        os.environ |= {
-            "TEST_S3_ENDPOINT": server.endpoint, "TEST_S3_ACCESS_KEY": seaweedfs.ACCESS_KEY,
-            "TEST_S3_SECRET_KEY": seaweedfs.SECRET_KEY,
-        }
-        return run_checks("faults", CHECKS)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(seaweedfs.run_checks_on_store("faults", CHECKS))

