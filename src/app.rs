@@ -33,6 +33,7 @@ pub use upload::{Facts, Stored, Storing, Times, Upload, milliseconds, store_uplo
 
 use crate::config::Config;
 use crate::key::{self, Layout};
+use crate::metrics::Levels;
 use crate::store::{self, Bucket, Download, Range, Stat, Store};
 use admission::Admission;
 use janitor::Janitor;
@@ -151,6 +152,16 @@ impl App {
     /// Room for an upload that may come to need so many bytes. It holds nothing yet.
     pub fn room_for(&self, most: u64) -> Room {
         self.bodies.open(most)
+    }
+
+    /// What goes up and down, as it is now.
+    pub fn levels(&self) -> Levels {
+        Levels {
+            uploads_in_flight: self.uploads.len(),
+            bodies: self.bodies.level(),
+            decodes: self.decodes.level(),
+            breaker: self.store.breaker_state(),
+        }
     }
 
     /// Asks both buckets what the first upload would have to ask, so that it finds the connections open.

@@ -9,14 +9,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use thumbnail::{Fit, Limits, Options};
 
 pub use access::{Access, AccessSettings, RateLimit};
 
 use crate::api_key::{self, KeyName};
 use crate::key::Layout;
-use crate::server;
 use crate::store::{BucketNames, cache_control};
+use crate::{server, version};
 use parse::{BoxSize, bucket_name, duration, presign_expires, public_url};
 
 const MIB: u64 = 1024 * 1024;
@@ -27,7 +28,7 @@ const LAMBDA_BODY: u64 = 4_500_000;
 #[derive(Debug, Parser)]
 #[command(
     name = "thumbgate",
-    version,
+    version = version::line(),
     about = "An HTTP upload API with synchronous thumbnailing",
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true
@@ -57,6 +58,13 @@ pub enum Role {
     /// API keys
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Print what a shell needs to complete our arguments
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
 }
 
 /// `thumbgate key`.

@@ -26,6 +26,7 @@ use tracing::error;
 use crate::app::App;
 use crate::config::Config;
 use crate::http::{self, Limiter, Router, Web};
+use crate::metrics::emf::Figures;
 use crate::s3_event;
 use batch::Message;
 pub use init_error::tell_init_error;
@@ -45,7 +46,7 @@ pub type Error = lambda_http::Error;
 ///
 /// # Errors
 /// Where the runtime API cannot be reached.
-pub async fn serve(config: Config, app: Arc<App>) -> Result<(), Error> {
+pub async fn serve(config: Config, app: Arc<App>, figures: Figures) -> Result<(), Error> {
     let limiter = Limiter::new(&config);
     let function = Arc::new(Function { config, app, limiter, routers: Mutex::default() });
     let handler = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
@@ -53,7 +54,9 @@ pub async fn serve(config: Config, app: Arc<App>) -> Result<(), Error> {
         async move {
             let deadline = deadline_of(event.context.deadline);
             let work = function.handle(&event.payload, deadline, &event.context.request_id);
-            AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| Err("a panic; the log has it".into()))
+            let done = AssertUnwindSafe(work).catch_unwind().await;
+            figures.write();
+            done.unwrap_or_else(|_| Err("a panic; the log has it".into()))
         }
     });
     lambda_http::lambda_runtime::run(handler).await

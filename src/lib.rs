@@ -10,7 +10,7 @@
 //! Who may name what, held by `tests/api/tidy.rs`: `crates/thumbnail` no runtime, network or file
 //! system; only `store/s3.rs` the AWS SDK; only `http/` and `server.rs` axum, hyper and multer; only `lambda.rs` and what
 //! is under it the Lambda crates; only
-//! `config.rs` the environment; `app` none of them.
+//! `config.rs` the environment; only `metrics/` the exporters of figures; `app` none of them.
 //!
 //! In reading order:
 
@@ -19,12 +19,15 @@ pub mod app;
 pub mod config;
 pub mod files;
 pub mod health;
+pub mod help;
 pub mod hex;
 pub mod http;
 pub mod key;
 pub mod lambda;
+pub mod metrics;
 mod pace;
 pub mod s3_event;
 pub mod server;
 pub mod store;
 pub mod telemetry;
+pub mod version;

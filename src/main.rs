@@ -12,10 +12,11 @@ use thumbgate::api_key::print_new;
 use thumbgate::app::{App, with_causes};
 use thumbgate::config::{Cli, Config, KeyCommand, Role, Settings, StoreKind};
 use thumbgate::http::{Limiter, Web, router};
+use thumbgate::metrics::{emf, prometheus};
 use thumbgate::store::local::Local;
 use thumbgate::store::s3::S3;
 use thumbgate::store::{Backend, Bucket, Store};
-use thumbgate::{files, health, lambda, server, telemetry};
+use thumbgate::{files, health, help, lambda, server, telemetry};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
@@ -35,6 +36,8 @@ fn main() -> ExitCode {
         Some(Role::Key(KeyCommand::New { name })) => {
             print_new(&name, &mut io::stdout().lock(), &mut io::stderr().lock()).map_err(Into::into)
         }
+        Some(Role::Completions { shell }) => help::completions(shell, &mut io::stdout().lock()).map_err(Into::into),
+        Some(Role::Man) => help::manual(&mut io::stdout().lock()).map_err(Into::into),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
 #[tokio::main]
 async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
     let (config, app) = open_app(settings).await?;
+    let figures = prometheus::install()?;
     let listener =
         TcpListener::bind(config.listen).await.map_err(|error| format!("LISTEN={}: {error}", config.listen))?;
     let listening = listener.local_addr()?;
@@ -52,10 +56,10 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
     let stop = stop_signal()?;
     announce(&config, listening, &url, app.store());
     let watching = tokio::spawn({
-        let app = Arc::clone(&app);
-        async move { tokio::join!(app.inspect_store(), app.store().keep_probing()) }
+        let (app, figures) = (Arc::clone(&app), figures.clone());
+        async move { tokio::join!(app.inspect_store(), app.store().keep_probing(), figures.keep_tidy()) }
     });
-    let web = Web::new(&config, url, Arc::clone(&app), Limiter::new(&config));
+    let web = Web::new(&config, url, Arc::clone(&app), Limiter::new(&config)).with_figures(figures);
     let deadline = server::serve(config.connections.clone(), listener, router(web), stop).await;
     watching.abort();
     app.finish(deadline).await;
@@ -76,7 +80,7 @@ async fn serve_lambda(settings: Settings) -> Result<(), Box<dyn Error>> {
     };
     // Before the first event the time costs nothing; but a store that hangs must not end the function.
     let _ = timeout(WARM_UP, app.warm_up()).await;
-    lambda::serve(config, app).await.map_err(|error| -> Box<dyn Error> { error })
+    lambda::serve(config, app, emf::install()?).await.map_err(|error| -> Box<dyn Error> { error })
 }
 
 async fn open_app(settings: Settings) -> Result<(Config, Arc<App>), Box<dyn Error>> {

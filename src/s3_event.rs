@@ -10,6 +10,7 @@ use tracing::{debug, error, info, warn};
 use crate::app::{App, Error, Outcome, mark_rejected, thumbnail_stored_object, with_causes};
 use crate::http::problem::code_of;
 use crate::key::OriginalKey;
+use crate::metrics::{self, Event};
 use crate::store::Bucket;
 
 /// S3's own limit for keys, in bytes.
@@ -80,10 +81,15 @@ pub fn read(json: &[u8]) -> Result<Notification, Unreadable> {
 pub async fn handle(app: &Arc<App>, notification: &Notification) -> Result<(), Failed> {
     let mut failed = 0;
     for record in &notification.records {
-        if let Err(error) = handle_one(app, record).await {
-            error!(key = record.s3.object.key, cause = with_causes(&error), "an event failed and is to be sent again");
-            failed += 1;
-        }
+        metrics::event_ended(match handle_one(app, record).await {
+            Ok(event) => event,
+            Err(error) => {
+                let cause = with_causes(&error);
+                error!(key = record.s3.object.key, cause, "an event failed and is to be sent again");
+                failed += 1;
+                Event::Failed
+            }
+        });
     }
     match failed {
         0 => Ok(()),
@@ -91,35 +97,42 @@ pub async fn handle(app: &Arc<App>, notification: &Notification) -> Result<(), F
     }
 }
 
-async fn handle_one(app: &Arc<App>, record: &Record) -> Result<(), Error> {
+async fn handle_one(app: &Arc<App>, record: &Record) -> Result<Event, Error> {
     let bucket = &record.s3.bucket.name;
     if bucket != app.store().name_of(Bucket::Uploads) || !is_creation(&record.event_name) {
         debug!(bucket, event = record.event_name, "an event that is none of ours");
-        return Ok(());
+        return Ok(Event::Ignored);
     }
     let Some(key) = decoded(&record.s3.object.key) else {
         warn!(key = record.s3.object.key, "an event with a key that is not UTF-8");
-        return Ok(());
+        return Ok(Event::Ignored);
     };
     let Some(original) = OriginalKey::existing(&key) else {
         warn!(file_name = key, "invalid file type uploaded");
-        return Ok(());
+        return Ok(Event::Rejected);
     };
     if original.thumbnail().len() > MAX_KEY_BYTES {
         warn!(key, "the key is so long that there is no room for the thumbnail's");
-        return mark_rejected(app, &key, None, "invalid-filename").await;
+        mark_rejected(app, &key, None, "invalid-filename").await?;
+        return Ok(Event::Rejected);
     }
-    match thumbnail_stored_object(app, &original).await? {
-        Outcome::Created => {}
-        Outcome::Current => debug!(key, "the thumbnail is there already"),
-        Outcome::Gone => info!(key, "the original is gone"),
+    Ok(match thumbnail_stored_object(app, &original).await? {
+        Outcome::Created => Event::Created,
+        Outcome::Current => {
+            debug!(key, "the thumbnail is there already");
+            Event::Current
+        }
+        Outcome::Gone => {
+            info!(key, "the original is gone");
+            Event::Gone
+        }
         Outcome::Rejected { version_id, error } => {
             let code = code_of(&error);
             warn!(key, version_id, code, detail = with_causes(&error), "no thumbnail can be made of this file");
             mark_rejected(app, &key, version_id.as_deref(), code).await?;
+            Event::Rejected
         }
-    }
-    Ok(())
+    })
 }
 
 /// `ObjectCreated:Put` and its kin; some servers write `s3:` in front.

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
 use super::memory::{BUSY, Busy};
+use crate::metrics::Pool;
 
 /// What is taken at a time, in bytes: little at first, so that thousands of bodies that never come cost little.
 const FIRST_STEPS: u64 = 16 << 10;
@@ -23,6 +24,7 @@ const LONGEST_SPREAD: u64 = 28;
 /// Memory of a fixed size for bodies.
 #[derive(Debug)]
 pub(super) struct Admission {
+    bytes: u64,
     books: Mutex<Books>,
     patience: Duration,
 }
@@ -73,7 +75,7 @@ impl Admission {
     pub(super) fn new(bytes: u64, kept: u64, patience: Duration) -> Arc<Self> {
         let kept = kept.min(bytes);
         let books = Books { free: bytes - kept, kept, last_number: 0, uploads: BTreeMap::new(), waiting: 0 };
-        Arc::new(Self { books: Mutex::new(books), patience })
+        Arc::new(Self { bytes, books: Mutex::new(books), patience })
     }
 
     /// Room for an upload of at most `most` bytes, which must not be more than are kept apart. It holds nothing yet.
@@ -84,6 +86,12 @@ impl Admission {
         books.uploads.insert(number, Holding::default());
         drop(books);
         Room { admission: Arc::clone(self), number, most, granted: 0, patience: self.patience }
+    }
+
+    /// How much of it is taken. What is promised counts: nobody else gets it.
+    pub(super) fn level(&self) -> Pool {
+        let books = self.books();
+        Pool { used: self.bytes - books.free - books.kept, budget: self.bytes }
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {

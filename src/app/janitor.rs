@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::{Instrument, Span, error, info, warn};
 
 use super::pair::{Orphan, Removal, remove};
+use crate::metrics;
 use crate::store::{Bucket, Error, Store, with_causes};
 
 /// How long whoever was refused waits for the removal as well. In a store that works it takes far less.
@@ -164,6 +165,7 @@ fn left_behind(store: &Store, orphan: &Orphan, reason: &str) {
         Bucket::Uploads => Bucket::Thumbnails,
         Bucket::Thumbnails => Bucket::Uploads,
     };
+    metrics::orphan_left();
     error!(
         bucket = store.name_of(orphan.bucket),
         key = orphan.key,

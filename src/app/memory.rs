@@ -6,12 +6,15 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
+use crate::metrics::Pool;
+
 /// The unit that memory is counted in, in bytes.
 const STEP: u64 = 1024;
 
 /// Memory of a fixed size, handed out first come, first served.
 #[derive(Debug)]
 pub(super) struct Memory {
+    bytes: u64,
     steps: Arc<Semaphore>,
     patience: Duration,
 }
@@ -32,7 +35,13 @@ pub(super) const BUSY: Busy = Busy { seconds: 2 };
 impl Memory {
     /// `bytes` in all; whoever asks waits for at most `patience`.
     pub(super) fn new(bytes: u64, patience: Duration) -> Self {
-        Self { steps: Arc::new(Semaphore::new(steps_for(bytes) as usize)), patience }
+        Self { bytes, steps: Arc::new(Semaphore::new(steps_for(bytes) as usize)), patience }
+    }
+
+    /// How much of it is taken.
+    pub(super) fn level(&self) -> Pool {
+        let free = self.steps.available_permits() as u64 * STEP;
+        Pool { used: self.bytes.saturating_sub(free), budget: self.bytes }
     }
 
     /// Memory of so many bytes, which must not be more than there are in all.

@@ -22,6 +22,7 @@ use super::upload::{decode, milliseconds};
 use super::{App, Error};
 use crate::hex::hex;
 use crate::key::OriginalKey;
+use crate::metrics;
 use crate::store::{self, Bucket, Condition, Download, Metadata, Object, Stat};
 
 /// How often a key may change while we work on it.
@@ -113,11 +114,14 @@ async fn make(
         }
         Err(error) => return Err(error),
     };
-    let decode_ms = milliseconds(begun.elapsed());
+    let decode = begun.elapsed();
     let begun = Instant::now();
     let outcome = put(app, key, &source, &made, condition).await?;
     if matches!(outcome, Some(Outcome::Created)) {
-        log(key, &source, &made, decode_ms, milliseconds(begun.elapsed()));
+        let store = begun.elapsed();
+        metrics::decode_took(decode);
+        metrics::store_took(store);
+        log(key, &source, &made, milliseconds(decode), milliseconds(store));
     }
     Ok(outcome)
 }

@@ -21,6 +21,7 @@ use super::pair::{self, Landed, Orphan, Pair, WereNew};
 use super::{App, Error};
 use crate::hex::hex;
 use crate::key::{Layout, OriginalKey};
+use crate::metrics;
 use crate::store::{self, Condition, Metadata, Object};
 
 /// What may be asked of the store before a pair is put, on top of what the puts take.
@@ -158,6 +159,7 @@ async fn run(app: Arc<App>, upload: Upload) -> Result<Stored, Error> {
     thumbnail_facts.version_id = landed.thumbnail.version_id;
     let times = Times { receive, decode, store: begun.elapsed() };
     let stored = Stored { original: original_facts, sha256, thumbnail: thumbnail_facts, times, orphans };
+    measure(times);
     log(&stored);
     Ok(stored)
 }
@@ -171,7 +173,9 @@ pub(super) async fn decode(app: &App, bytes: Bytes) -> Result<Thumbnail, Error> 
     };
     let allowance = Allowance::for_picture(&header);
     let decoded = spawn_blocking(move || thumbnail::thumbnail_while(&bytes, &options, &allowance.begin())).await;
-    decoded.map_err(|error| Error::Internal(Box::new(error)))?.map_err(Error::Picture)
+    let thumbnail = decoded.map_err(|error| Error::Internal(Box::new(error)))?.map_err(Error::Picture)?;
+    metrics::image_decoded(&thumbnail.source);
+    Ok(thumbnail)
 }
 
 fn pair_of(
@@ -288,6 +292,12 @@ fn warn_of_disguise(key: &OriginalKey, thumbnail: &Thumbnail) {
         let content_type = format.content_type();
         warn!(key = key.as_str(), content_type, "the content is of another type than the extension says");
     }
+}
+
+fn measure(times: Times) {
+    metrics::receive_took(times.receive);
+    metrics::decode_took(times.decode);
+    metrics::store_took(times.store);
 }
 
 fn log(stored: &Stored) {

@@ -19,8 +19,8 @@ pub(super) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// Routes that hold nothing of anybody's. All others need a key, also those that are still to come. `/events/s3` has
 /// a token of its own.
-const OPEN: [&str; 8] =
-    ["/", "/static/{file}", "/limits", "/health", "/ready", "/openapi.yaml", "/problems", "/events/s3"];
+const OPEN: [&str; 9] =
+    ["/", "/static/{file}", "/limits", "/health", "/ready", "/metrics", "/openapi.yaml", "/problems", "/events/s3"];
 const UPLOADS: &str = "/uploads/{*key}";
 const THUMBNAILS: &str = "/thumbnails/{*key}";
 

@@ -5,7 +5,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -16,6 +16,7 @@ use super::client_address::ClientAddress;
 use super::problem::{Problem, Refusal};
 use super::request_id::{REQUEST_ID, RequestId};
 use super::{Web, page};
+use crate::metrics;
 
 /// The outermost layer.
 pub(super) async fn with_context(State(web): State<Arc<Web>>, mut request: Request, next: Next) -> Response {
@@ -24,6 +25,7 @@ pub(super) async fn with_context(State(web): State<Arc<Web>>, mut request: Reque
     let varies = has_pages(&web) && is_form(&request);
     let span = info_span!("request", request_id = request_id.as_str(), key_name = caller.name());
     let as_page = is_for_a_person(&web, &request);
+    let route = request.extensions().get::<MatchedPath>().cloned();
     request.extensions_mut().insert(request_id.clone());
     request.extensions_mut().insert(caller);
     if let Some(address) = ClientAddress::of(&request, &web.access.trusted_proxies) {
@@ -35,6 +37,7 @@ pub(super) async fn with_context(State(web): State<Arc<Web>>, mut request: Reque
         write_out(&web, response, &request_id, as_page)
     };
     let mut response = with_headers(answer.instrument(span).await, &request_id);
+    metrics::answered(route.as_ref().map(MatchedPath::as_str), response.status().as_u16());
     if varies {
         response.headers_mut().append(header::VARY, HeaderValue::from_static("Accept"));
     }

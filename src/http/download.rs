@@ -1,17 +1,21 @@
 //! The ways out: thumbnails from the store, originals from it or by a link to it.
 
+use std::io;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::{Stream, TryStreamExt};
 
 use super::Web;
 use super::problem::Refusal;
 use crate::app;
 use crate::key::from_request_path;
-use crate::store::{self, Bucket, Range, ReadMethod, Shown, Stat};
+use crate::metrics;
+use crate::store::{self, Bucket, ByteStream, Range, ReadMethod, Shown, Stat};
 
 /// S3's own limit.
 const MAX_KEY_BYTES: usize = 1024;
@@ -90,13 +94,17 @@ async fn serve(
         Some((first, last)) => (StatusCode::PARTIAL_CONTENT, last + 1 - first),
         None => (StatusCode::OK, download.stat.bytes),
     };
-    let mut response = (status, facts(web, &download.stat), Body::from_stream(download.body)).into_response();
+    let mut response = (status, facts(web, &download.stat), Body::from_stream(measured(download.body))).into_response();
     response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
     if let Some((first, last)) = download.part {
         let content_range = format!("bytes {first}-{last}/{}", download.stat.bytes);
         response.headers_mut().insert(header::CONTENT_RANGE, text(&content_range));
     }
     Ok(response)
+}
+
+fn measured(body: ByteStream) -> impl Stream<Item = io::Result<Bytes>> {
+    body.inspect_ok(|chunk| metrics::sent(chunk.len() as u64))
 }
 
 /// What no upload can have been stored under need not be looked for.

@@ -13,6 +13,8 @@ use super::Web;
 use super::problem::Refusal;
 use crate::app::with_causes;
 use crate::key::EXTENSIONS;
+use crate::metrics::prometheus::CONTENT_TYPE;
+use crate::metrics::set_levels;
 use crate::store::{Bucket, PICTURE_TYPES};
 
 const OPENAPI: &str = include_str!("../../openapi.yaml");
@@ -55,6 +57,13 @@ pub(super) async fn ready(State(web): State<Arc<Web>>) -> Result<impl IntoRespon
         }
     }
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(json!({ "status": "ready" }))))
+}
+
+/// `GET /metrics`: what is counted and measured, for Prometheus.
+pub(super) async fn metrics(State(web): State<Arc<Web>>) -> Result<impl IntoResponse, Refusal> {
+    let figures = web.figures.as_ref().ok_or(Refusal::NotFound)?;
+    set_levels(&web.app.levels());
+    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE), (header::CACHE_CONTROL, "no-store")], figures.text()))
 }
 
 /// `GET /openapi.yaml`.

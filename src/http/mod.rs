@@ -40,6 +40,7 @@ pub use rate::Limiter;
 use crate::app::App;
 use crate::config::{Access, Config};
 use crate::key::Layout;
+use crate::metrics::prometheus::Figures;
 use link::Signer;
 
 /// What the handlers share.
@@ -61,6 +62,8 @@ pub struct Web {
     thumbnail: thumbnail::Options,
     signer: Signer,
     limiter: Option<Arc<Limiter>>,
+    /// Where nobody asks for them there are none: on AWS Lambda they go to the log.
+    figures: Option<Figures>,
 }
 
 impl Web {
@@ -82,7 +85,14 @@ impl Web {
             thumbnail: config.thumbnail,
             signer: Signer::new(&config.access.link_secret),
             limiter,
+            figures: None,
         }
+    }
+
+    /// The same with `/metrics`.
+    #[must_use]
+    pub fn with_figures(self, figures: Figures) -> Self {
+        Self { figures: Some(figures), ..self }
     }
 
     /// The path in front of our routes as clients see them: empty, or such as `/stage`.
@@ -117,6 +127,7 @@ pub fn router(web: Web) -> Router {
         .route("/limits", get(meta::limits))
         .route("/health", get(meta::health))
         .route("/ready", get(meta::ready))
+        .route("/metrics", get(meta::metrics))
         .route("/openapi.yaml", get(meta::openapi))
         .route("/problems", get(problems::get))
         .fallback(meta::not_found)

@@ -8,6 +8,7 @@ use thumbnail::sniff;
 use super::problem::Refusal;
 use crate::app::{App, Buffer, Error, Room, Upload, hex};
 use crate::key::OriginalKey;
+use crate::metrics;
 use crate::store::Condition;
 
 /// What it takes to tell what a file is.
@@ -24,12 +25,21 @@ pub(super) struct Receiving {
     bytes: Buffer,
     hash: Sha256,
     room: Room,
-    received: u64,
+    received: Received,
     limit: u64,
     begun: Instant,
     is_sniffed: bool,
     /// Why nothing is held any more.
     refused: Option<thumbnail::Error>,
+}
+
+/// Bytes that came, measured once no more will come, for whatever reason.
+struct Received(u64);
+
+impl Drop for Received {
+    fn drop(&mut self) {
+        metrics::received(self.0);
+    }
 }
 
 impl Receiving {
@@ -45,7 +55,7 @@ impl Receiving {
             bytes: Buffer::new(usize::try_from(most).unwrap_or(usize::MAX)),
             hash: Sha256::new(),
             room,
-            received: 0,
+            received: Received(0),
             limit,
             begun: Instant::now(),
             is_sniffed: false,
@@ -58,12 +68,12 @@ impl Receiving {
     /// # Errors
     /// `busy` where there is no room in time: the file is not to be read any further.
     pub(super) async fn push(&mut self, chunk: &[u8]) -> Result<(), Refusal> {
-        self.received += chunk.len() as u64;
+        self.received.0 += chunk.len() as u64;
         if self.is_too_large() || self.refused.is_some() {
             self.let_go();
             return Ok(());
         }
-        self.room.hold(BESIDE + self.received).await.map_err(Error::from)?;
+        self.room.hold(BESIDE + self.received.0).await.map_err(Error::from)?;
         self.bytes.push(chunk).map_err(|_| Error::Busy { seconds: NO_MEMORY })?;
         self.hash.update(chunk);
         if self.bytes.bytes().len() >= ENOUGH_TO_SNIFF {
@@ -74,7 +84,7 @@ impl Receiving {
 
     /// Whether more came than is taken.
     pub(super) fn is_too_large(&self) -> bool {
-        self.received > self.limit
+        self.received.0 > self.limit
     }
 
     /// The file is here as a whole.
@@ -83,13 +93,13 @@ impl Receiving {
     /// `payload-too-large` where more came than is taken, `unsupported-content` where it is no picture.
     pub(super) fn finish(mut self, key: OriginalKey, condition: Condition) -> Result<Upload, Refusal> {
         if self.is_too_large() {
-            return Err(Refusal::PayloadTooLarge { limit: self.limit, actual: self.received });
+            return Err(Refusal::PayloadTooLarge { limit: self.limit, actual: self.received.0 });
         }
         self.sniff();
         if let Some(error) = self.refused {
             return Err(Refusal::App(Error::Picture(error)));
         }
-        self.room.shrink_to(self.received);
+        self.room.shrink_to(self.received.0);
         Ok(Upload {
             key,
             bytes: self.bytes.into_bytes(),

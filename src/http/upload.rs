@@ -23,6 +23,7 @@ use super::record::{Member, Outcome, Record};
 use super::request_id::RequestId;
 use crate::app::{self, Stored, Storing, Times, Upload, store_upload};
 use crate::key::{OriginalKey, to_url_path};
+use crate::metrics;
 use crate::store::Condition;
 
 /// `POST /uploads`: a form with one file or several.
@@ -31,18 +32,8 @@ pub(super) async fn post(
     Extension(request_id): Extension<RequestId>,
     deadline: Option<Extension<Deadline>>,
     request: Request,
-) -> Result<Response, Refusal> {
-    let deadline = deadline.map(|Extension(Deadline(at))| at);
-    let as_page = is_for_a_person(&web, &request);
-    let (head, body) = request.into_parts();
-    refuse_by_length(&body, web.max_request_bytes)?;
-    let form = Form::new(&head.headers, body, web.max_request_bytes)?;
-    let mut files = receive_all(&web, form, deadline).await?;
-    match files.len() {
-        0 => Err(Refusal::MissingFile),
-        1 => Ok(one(&web, &files.remove(0)?, as_page).await),
-        _ => Ok(several(&web, files, &request_id, as_page).await),
-    }
+) -> Result<Response, Problem> {
+    take_form(&web, &request_id, deadline, request).await.map_err(counted)
 }
 
 /// `PUT /uploads/{key}`: one bare file.
@@ -53,9 +44,44 @@ pub(super) async fn put(
     deadline: Option<Extension<Deadline>>,
     promise: Option<Extension<Promise>>,
     body: Body,
-) -> Result<Response, Refusal> {
+) -> Result<Response, Problem> {
     let promise = promise.map(|Extension(promise)| promise);
-    let Target { key, condition, limit } = target_of(&web, &uri, &headers, promise, &body)?;
+    let deadline = deadline.map(|Extension(Deadline(at))| at);
+    let stored = match target_of(&web, &uri, &headers, promise, &body) {
+        Ok(target) => take_file(&web, target, deadline, body).await,
+        Err(refusal) => Err(refusal),
+    };
+    Ok(one(&web, &stored.map_err(counted)?, false).await)
+}
+
+/// A refusal of a file, or of a request that would have brought some.
+fn counted(refusal: Refusal) -> Problem {
+    let problem = Problem::from(refusal);
+    metrics::upload_ended(problem.code.about().code);
+    problem
+}
+
+async fn take_form(
+    web: &Web,
+    request_id: &RequestId,
+    deadline: Option<Extension<Deadline>>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let deadline = deadline.map(|Extension(Deadline(at))| at);
+    let as_page = is_for_a_person(web, &request);
+    let (head, body) = request.into_parts();
+    refuse_by_length(&body, web.max_request_bytes)?;
+    let form = Form::new(&head.headers, body, web.max_request_bytes)?;
+    let mut files = receive_all(web, form, deadline).await?;
+    match files.len() {
+        0 => Err(Refusal::MissingFile),
+        1 => Ok(one(web, &files.remove(0)?, as_page).await),
+        _ => Ok(several(web, files, request_id, as_page).await),
+    }
+}
+
+async fn take_file(web: &Web, target: Target, deadline: Option<Instant>, body: Body) -> Result<Stored, Refusal> {
+    let Target { key, condition, limit } = target;
     refuse_by_length(&body, limit)?;
     let mut file = Receiving::begin(&web.app, body.size_hint().exact(), limit).await?;
     let mut chunks = body.into_data_stream();
@@ -65,9 +91,8 @@ pub(super) async fn put(
             break;
         }
     }
-    let upload = Upload { deadline: deadline.map(|Extension(Deadline(at))| at), ..file.finish(key, condition)? };
-    let stored = store_upload(&web.app, upload).finish().await?;
-    Ok(one(&web, &stored, false).await)
+    let upload = Upload { deadline, ..file.finish(key, condition)? };
+    Ok(store_upload(&web.app, upload).finish().await?)
 }
 
 /// Where a bare file goes.
@@ -203,6 +228,7 @@ async fn withdraw_all(web: &Web, files: Vec<File>) -> Refusal {
 }
 
 async fn one(web: &Web, stored: &Stored, as_page: bool) -> Response {
+    metrics::upload_ended(metrics::CREATED);
     let path = to_url_path(&stored.original.key);
     let location = format!("{}/{}/{path}", web.base_path(), if as_page { "result" } else { "uploads" });
     if as_page {
@@ -216,9 +242,12 @@ async fn several(web: &Web, files: Vec<Result<Stored, Refusal>>, request_id: &Re
     let mut outcomes = Vec::with_capacity(files.len());
     for file in files {
         outcomes.push(match file {
-            Ok(stored) => Outcome::Created(Box::new(Record::of(web, &stored).await)),
+            Ok(stored) => {
+                metrics::upload_ended(metrics::CREATED);
+                Outcome::Created(Box::new(Record::of(web, &stored).await))
+            }
             Err(refusal) => {
-                let problem = Problem::from(refusal).with_way_in(web.presigned_max_bytes);
+                let problem = counted(refusal).with_way_in(web.presigned_max_bytes);
                 problem.log();
                 Outcome::Refused(problem)
             }

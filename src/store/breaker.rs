@@ -66,6 +66,15 @@ impl Breaker {
         }
     }
 
+    /// 0 closed, 1 half open, 2 open.
+    pub(super) fn state(&self) -> u8 {
+        match self.state {
+            State::Closed => 0,
+            State::HalfOpen(_) => 1,
+            State::Open(_) => 2,
+        }
+    }
+
     /// The time until the next probe; none while closed.
     pub(super) fn next_probe(&self, now: SystemTime) -> Option<Duration> {
         match &self.state {

@@ -8,6 +8,7 @@ use super::watch::{self, Watch, in_time};
 use super::{
     Announced, Bucket, Condition, Download, Error, Object, Range, ReadMethod, Shown, Stat, WriteLink, Written,
 };
+use crate::metrics::{self, Operation};
 
 /// Either store.
 #[derive(Debug)]
@@ -80,7 +81,7 @@ impl Store {
                 Backend::S3(s3) => s3.put(bucket, key, object, condition).await,
             }
         };
-        self.watch.over(bucket, object.bytes.len() as u64, work).await
+        counted(Operation::Put, self.watch.over(bucket, object.bytes.len() as u64, work).await)
     }
 
     /// The facts of the newest version.
@@ -88,7 +89,7 @@ impl Store {
     /// # Errors
     /// [`Error::NotFound`] where there is none, also where the newest version is a deletion.
     pub async fn head(&self, bucket: Bucket, key: &str) -> Result<Stat, Error> {
-        self.watch.over(bucket, 0, self.find(bucket, key)).await
+        counted(Operation::Head, self.watch.over(bucket, 0, self.find(bucket, key)).await)
     }
 
     /// The same for who undoes things: whether the store is known to be down does not matter, and is not learnt.
@@ -96,7 +97,7 @@ impl Store {
     /// # Errors
     /// As for [`Self::head`].
     pub async fn head_to_undo(&self, bucket: Bucket, key: &str) -> Result<Stat, Error> {
-        in_time(watch::operation_time(0), self.find(bucket, key)).await
+        counted(Operation::Head, in_time(watch::operation_time(0), self.find(bucket, key)).await)
     }
 
     async fn find(&self, bucket: Bucket, key: &str) -> Result<Stat, Error> {
@@ -117,7 +118,7 @@ impl Store {
                 Backend::S3(s3) => s3.get(bucket, key, range).await,
             }
         };
-        self.watch.over(bucket, 0, work).await
+        counted(Operation::Get, self.watch.over(bucket, 0, work).await)
     }
 
     /// Removes one version for good, so that the one before it is the newest again. Removing what is
@@ -133,7 +134,7 @@ impl Store {
                 Backend::S3(s3) => s3.remove(bucket, key, version_id).await,
             }
         };
-        in_time(watch::operation_time(0), work).await
+        counted(Operation::Remove, in_time(watch::operation_time(0), work).await)
     }
 
     /// Does something for a client that is made of operations to undo things: under watch, as a whole.
@@ -159,7 +160,7 @@ impl Store {
                 Backend::S3(s3) => s3.check(bucket).await,
             }
         };
-        in_time(watch::ATTEMPT, work).await
+        counted(Operation::Check, in_time(watch::ATTEMPT, work).await)
     }
 
     /// Whether a bucket keeps earlier versions of an object.
@@ -169,7 +170,9 @@ impl Store {
     pub async fn keeps_versions(&self, bucket: Bucket) -> Result<bool, Error> {
         match &self.backend {
             Backend::Local(_) => Ok(true),
-            Backend::S3(s3) => self.watch.over(bucket, 0, s3.keeps_versions(bucket)).await,
+            Backend::S3(s3) => {
+                counted(Operation::Versions, self.watch.over(bucket, 0, s3.keeps_versions(bucket)).await)
+            }
         }
     }
 
@@ -194,7 +197,7 @@ impl Store {
     ) -> Result<Option<String>, Error> {
         match &self.backend {
             Backend::Local(_) => Ok(None),
-            Backend::S3(s3) => s3.presigned(bucket, key, method, shown).await.map(Some),
+            Backend::S3(s3) => counted(Operation::Presign, s3.presigned(bucket, key, method, shown).await).map(Some),
         }
     }
 
@@ -206,7 +209,7 @@ impl Store {
     pub async fn presigned_put(&self, announced: &Announced<'_>) -> Result<Option<WriteLink>, Error> {
         match &self.backend {
             Backend::Local(_) => Ok(None),
-            Backend::S3(s3) => s3.presigned_put(announced).await.map(Some),
+            Backend::S3(s3) => counted(Operation::Presign, s3.presigned_put(announced).await).map(Some),
         }
     }
 
@@ -218,7 +221,10 @@ impl Store {
     pub async fn mark_rejected(&self, key: &str, version_id: Option<&str>, code: &str) -> Result<(), Error> {
         match &self.backend {
             Backend::Local(_) => Ok(()),
-            Backend::S3(s3) => self.watch.over(Bucket::Uploads, 0, s3.mark_rejected(key, version_id, code)).await,
+            Backend::S3(s3) => {
+                let work = s3.mark_rejected(key, version_id, code);
+                counted(Operation::Tags, self.watch.over(Bucket::Uploads, 0, work).await)
+            }
         }
     }
 
@@ -229,8 +235,13 @@ impl Store {
     pub async fn rejection(&self, key: &str) -> Result<Option<String>, Error> {
         match &self.backend {
             Backend::Local(_) => Ok(None),
-            Backend::S3(s3) => self.watch.over(Bucket::Uploads, 0, s3.rejection(key)).await,
+            Backend::S3(s3) => counted(Operation::Tags, self.watch.over(Bucket::Uploads, 0, s3.rejection(key)).await),
         }
+    }
+
+    /// The circuit breaker's state: 0 closed, 1 half open, 2 open.
+    pub fn breaker_state(&self) -> u8 {
+        self.watch.state()
     }
 
     /// What the bucket is called.
@@ -240,4 +251,24 @@ impl Store {
             Backend::S3(s3) => s3.names().of(bucket),
         }
     }
+}
+
+/// Takes note of what the store did not do. What is missing, taken or changed is an answer like any other; and a store
+/// that is known to be down was not asked.
+fn counted<T>(operation: Operation, outcome: Result<T, Error>) -> Result<T, Error> {
+    let cause = match &outcome {
+        Err(Error::Unavailable(_)) => "unavailable",
+        Err(Error::Timeout(_)) => "timeout",
+        Err(Error::Refused(_)) => "refused",
+        Err(
+            Error::NotFound
+            | Error::AlreadyExists
+            | Error::Changed
+            | Error::RangeNotSatisfiable { .. }
+            | Error::Down { .. },
+        )
+        | Ok(_) => return outcome,
+    };
+    metrics::store_failed(operation, cause);
+    outcome
 }

@@ -5,16 +5,21 @@ use std::io;
 use std::time::{Duration, SystemTime};
 
 use aws_config::meta::region::RegionProviderChain;
+use aws_runtime::auth::SigV4OperationSigningConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::config::interceptors::{BeforeTransmitInterceptorContextMut, BeforeTransmitInterceptorContextRef};
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{ProvideCredentials, SharedCredentialsProvider};
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::config::{ConfigBag, Intercept, ProvideCredentials, RuntimeComponents, SharedCredentialsProvider};
+use aws_sdk_s3::error::{BoxError, DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::put_object::PutObjectOutput;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream as SdkBytes;
 use aws_sdk_s3::types::{BucketVersioningStatus, Tag, Tagging};
+use aws_sigv4::http_request::SignableBody;
+use aws_smithy_runtime_api::client::orchestrator::Metadata as SdkMetadata;
+use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use futures_util::stream;
 
 use super::watch::{ATTEMPTS, attempt_time};
@@ -22,6 +27,7 @@ use super::{
     Announced, Bucket, BucketNames, ByteStream, Condition, Download, Error, Metadata, Object, Range, ReadMethod, Shown,
     Stat, WriteLink, Written,
 };
+use crate::metrics::{self, Operation};
 
 const CONNECT: Duration = Duration::from_secs(3);
 
@@ -45,7 +51,8 @@ impl S3 {
             .with_max_backoff(Duration::from_secs(2));
         let shared =
             aws_config::from_env().region(region).retry_config(retries).timeout_config(timeouts_for(0)).load().await;
-        let config = aws_sdk_s3::config::Builder::from(&shared).force_path_style(force_path_style).build();
+        let config = aws_sdk_s3::config::Builder::from(&shared).force_path_style(force_path_style);
+        let config = config.interceptor(CountRetries).build();
         Self { client: Client::from_conf(config), credentials: shared.credentials_provider(), names, presign_expires }
     }
 
@@ -266,8 +273,70 @@ impl S3 {
             .body(SdkBytes::from(object.bytes.clone()))
             .customize()
             .config_override(aws_sdk_s3::config::Builder::new().timeout_config(timeouts))
+            .interceptor(KnownDigest(object.metadata.sha256.clone()))
             .send()
             .await
+    }
+}
+
+/// Takes note of every attempt after the first.
+#[derive(Debug)]
+struct CountRetries;
+
+impl Intercept for CountRetries {
+    fn name(&self) -> &'static str {
+        "CountRetries"
+    }
+
+    fn read_before_attempt(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if config.load::<RequestAttempts>().is_some_and(|attempts| attempts.attempts() > 1) {
+            metrics::store_retried(operation_of(config.load::<SdkMetadata>().map_or("", SdkMetadata::name)));
+        }
+        Ok(())
+    }
+}
+
+/// The SHA-256 of a body that was reckoned as it came in: signing would only do it again. The store still compares it
+/// with what arrives.
+#[derive(Debug)]
+struct KnownDigest(Option<String>);
+
+impl Intercept for KnownDigest {
+    fn name(&self) -> &'static str {
+        "KnownDigest"
+    }
+
+    fn modify_before_signing(
+        &self,
+        _context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let Some(sha256) = &self.0 else { return Ok(()) };
+        if let Some(mut signing) = config.load::<SigV4OperationSigningConfig>().cloned() {
+            signing.signing_options.payload_override = Some(SignableBody::Precomputed(sha256.clone()));
+            config.interceptor_state().store_put(signing);
+        }
+        Ok(())
+    }
+}
+
+/// The SDK's names for what it does.
+fn operation_of(name: &str) -> Operation {
+    match name {
+        "PutObject" => Operation::Put,
+        "GetObject" => Operation::Get,
+        "HeadObject" => Operation::Head,
+        "DeleteObject" => Operation::Remove,
+        "ListObjectsV2" => Operation::List,
+        "GetBucketVersioning" => Operation::Versions,
+        "GetObjectTagging" | "PutObjectTagging" => Operation::Tags,
+        _ => Operation::Check,
     }
 }
 

@@ -90,6 +90,11 @@ impl Watch {
         self.lock().breaker.admit(bucket, SystemTime::now()).map_err(|retry_in| Error::Down { retry_in })
     }
 
+    /// The breaker's state, as a figure.
+    pub(super) fn state(&self) -> u8 {
+        self.lock().breaker.state()
+    }
+
     /// Waits until there may be something to probe.
     pub(super) async fn next_probe(&self) {
         let next = self.lock().breaker.next_probe(SystemTime::now());

@@ -1,7 +1,7 @@
 //! The binary as a Lambda function: under a Runtime API of the tests' own, which hands out events and takes
 //! the answers, with the limits of the real one.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener as StdListener;
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,6 +41,7 @@ pub struct Function {
     _folder: TempDir,
     child: Child,
     log: Arc<Mutex<Vec<String>>>,
+    figures: Arc<Mutex<Vec<String>>>,
     events: UnboundedSender<Event>,
     outcomes: Receiver<(u64, Outcome)>,
     last: AtomicU64,
@@ -76,12 +77,10 @@ impl Function {
             ("ALLOW_ANONYMOUS", "true"),
         ];
         let mut command = command(folder.path(), &[&of_lambda[..], variables].concat());
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let writer = Arc::clone(&log);
-        thread::spawn(move || lines.map_while(Result::ok).for_each(|line| writer.lock().unwrap().push(line)));
-        Self { _folder: folder, child, log, events, outcomes, last: AtomicU64::new(0), _runtime: runtime }
+        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let log = lines_of(child.stderr.take().unwrap());
+        let figures = lines_of(child.stdout.take().unwrap());
+        Self { _folder: folder, child, log, figures, events, outcomes, last: AtomicU64::new(0), _runtime: runtime }
     }
 
     /// Sends an event and waits for what comes of it. The function must not end, and must not be late.
@@ -129,6 +128,11 @@ impl Function {
         log.iter().filter(|line| line.contains(text)).map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
+    /// The lines of figures so far.
+    pub fn figures(&self) -> Vec<Value> {
+        self.figures.lock().unwrap().iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
     pub fn process_id(&self) -> u32 {
         self.child.id()
     }
@@ -139,6 +143,15 @@ impl Drop for Function {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Gathers lines as they come.
+fn lines_of(output: impl Read + Send + 'static) -> Arc<Mutex<Vec<String>>> {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let writer = Arc::clone(&lines);
+    let output = BufReader::new(output).lines();
+    thread::spawn(move || output.map_while(Result::ok).for_each(|line| writer.lock().unwrap().push(line)));
+    lines
 }
 
 fn serve(runtime: &Runtime, api: Arc<Api>) -> String {

@@ -96,7 +96,8 @@ fn a_good_key_is_let_in_and_no_other() {
 #[test]
 fn every_route_is_either_open_or_needs_a_key() {
     let server = start(&[("S3_EVENTS_TOKEN", "0123456789abcdef"), ("STORE", "s3"), ("AWS_REGION", "us-east-1")]);
-    let open = ["/", "/static/{file}", "/limits", "/health", "/ready", "/openapi.yaml", "/problems", "/events/s3"];
+    let open =
+        ["/", "/static/{file}", "/limits", "/health", "/ready", "/metrics", "/openapi.yaml", "/problems", "/events/s3"];
     let guarded = [
         ("/uploads", "POST"),
         ("/uploads/", "PUT"),

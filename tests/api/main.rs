@@ -13,6 +13,7 @@ mod gateways;
 mod keys;
 mod lambda;
 mod listener;
+mod metrics;
 mod names;
 mod origins;
 mod pages;

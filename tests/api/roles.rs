@@ -65,3 +65,24 @@ fn wrong_settings_stop_the_start() {
         assert!(said.contains(variable), "{variable}={value}: {said}");
     }
 }
+
+#[test]
+fn the_program_tells_about_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = |arguments: &[&str]| {
+        let output = command(folder.path(), &[]).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let version = said(&["--version"]);
+    let commit = version.split("(commit ").nth(1).and_then(|rest| rest.split(',').next()).unwrap();
+    assert!(version.starts_with(concat!("thumbgate ", env!("CARGO_PKG_VERSION"), " (commit ")), "{version}");
+    assert!(commit == "unknown" || commit.len() >= 7, "{version}");
+    assert!(version.trim().ends_with(", features: none)"), "{version}");
+    for (shell, part) in [("bash", "complete -F _thumbgate"), ("zsh", "#compdef thumbgate"), ("fish", "thumbgate")] {
+        let script = said(&["completions", shell]);
+        assert!(script.contains(part) && script.contains("thumbnail-bucket"), "{shell}: {script}");
+    }
+    let manual = said(&["man"]);
+    assert!(manual.contains(".TH thumbgate 1") && manual.contains("MEMORY_BUDGET"), "{manual}");
+}

@@ -4,14 +4,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Words, the files that may hold them (all others may not), and why.
-const RULES: [(&[&str], &[&str], &str); 6] = [
-    (&["aws_sdk_s3", "aws_config"], &["src/store/s3.rs"], "one vendor, one file"),
+const RULES: [(&[&str], &[&str], &str); 7] = [
+    (
+        &["aws_sdk_s3", "aws_config", "aws_runtime", "aws_sigv4", "aws_smithy_runtime_api"],
+        &["src/store/s3.rs"],
+        "one vendor, one file",
+    ),
     (
         &["axum", "tower_http", "multer", "hyper", "hyper_util"],
         &["src/http/", "src/server.rs", "src/main.rs"],
         "HTTP stays at the edge",
     ),
     (&["lambda_http", "lambda_runtime", "aws_lambda_events"], &["src/lambda"], "so does Lambda"),
+    (
+        &["::metrics::", "metrics_exporter_prometheus", "metrics_process", "metrics_cloudwatch_embedded"],
+        &["src/metrics"],
+        "what is measured is named in one place",
+    ),
     (&["std::env", "env::var", "env ="], &["src/config"], "one place for settings"),
     (&["thumbnail::thumbnail(", "thumbnail::probe"], &["src/app.rs", "src/app/", "crates/"], "one caller of the core"),
     (

@@ -39,7 +39,7 @@ use crate::raster::{Model, Raster};
 use colour::ColourModel;
 use frame::Process;
 use planes::Planes;
-use scale::Scale;
+pub use scale::Scale;
 use segments::Segments;
 
 pub(crate) use header::Header;
@@ -68,7 +68,7 @@ pub(crate) fn thumbnail(source: &[u8], header: &Header, target: &Target, budget:
 }
 
 /// The smallest that still gives as good a thumbnail as a full decode would.
-fn scale(target: &Target) -> Scale {
+pub(crate) fn scale(target: &Target) -> Scale {
     // `as` saturates and rounds down, as is safe here.
     Scale::for_target(target.crop.width as u32, target.crop.height as u32, target.width, target.height)
 }

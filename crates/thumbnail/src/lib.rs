@@ -29,6 +29,7 @@ use memory::Budget;
 use permission::Permission;
 
 pub use error::{Error, Measure};
+pub use jpeg::Scale;
 pub use options::{Fit, Limits, Options};
 pub use profile::Colour;
 pub use sniff::sniff;

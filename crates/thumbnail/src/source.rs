@@ -3,6 +3,7 @@
 use image::metadata::Orientation;
 
 use crate::fit::{self, Target};
+use crate::jpeg::Scale;
 use crate::memory::Budget;
 use crate::profile::{Colour, Embedded};
 use crate::raster::Raster;
@@ -40,6 +41,8 @@ pub struct SourceInfo {
     pub height: u32,
     /// The most bytes that making the thumbnail holds at once, the source itself not counted: an upper estimate.
     pub decode_memory: u64,
+    /// How much smaller it is decoded: PNG always as it is.
+    pub scale: Scale,
     /// Whether the file's own colour profile is used.
     pub colour: Colour,
 }
@@ -78,13 +81,13 @@ impl<'a> Header<'a> {
 
     pub(crate) fn info(&self, target: &Target) -> SourceInfo {
         let (width, height) = fit::turned(self.stored_size(), self.orientation());
-        let (format, decode_memory) = match self {
-            Self::Jpeg(header) => (Format::Jpeg, jpeg::memory(header, target)),
-            Self::Png(header) => (Format::Png, png::memory(header, target)),
+        let (format, scale, decode_memory) = match self {
+            Self::Jpeg(header) => (Format::Jpeg, jpeg::scale(target), jpeg::memory(header, target)),
+            Self::Png(header) => (Format::Png, Scale::Full, png::memory(header, target)),
         };
         let profile = self.profile();
         let decode_memory = decode_memory.saturating_add(profile.memory() + resample::FINISH_BYTES);
-        SourceInfo { format, width, height, decode_memory, colour: profile.colour() }
+        SourceInfo { format, width, height, decode_memory, scale, colour: profile.colour() }
     }
 
     /// The picture at the target's size, in its own colours.

@@ -8,9 +8,9 @@ use super::inverse_dct::NATURAL;
 /// 55 to 57, of exactly the size at 45, where Pillow is at 47 to 49. The two larger scales are better throughout.
 const RESERVE: u64 = 5;
 
-/// How much smaller than the picture its decoded planes are.
+/// How much smaller than the picture it is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Scale {
+pub enum Scale {
     /// 1/8: block means, from the DC coefficients alone.
     Eighth,
     /// 1/4: from the lowest 2x2 coefficients of each block.
