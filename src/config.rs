@@ -1,5 +1,5 @@
 //! The settings: every variable, its default and its range, once. Nothing else reads the environment
-//! (but the AWS SDK, for its own `AWS_*`).
+//! (but the AWS SDK, for its own `AWS_*`, and OpenTelemetry's, for its `OTEL_*`).
 
 mod access;
 mod parse;
@@ -187,6 +187,22 @@ pub struct Settings {
     /// What is logged, as in `info` or `thumbgate=debug,warn`
     #[arg(long, env = "RUST_LOG", value_name = "RUST_LOG", default_value = "info")]
     pub rust_log: String,
+    /// Where traces go
+    #[command(flatten)]
+    pub traces: TraceSettings,
+}
+
+/// Where traces go. There are none without the feature `otel`.
+#[derive(Clone, Debug, Args)]
+pub struct TraceSettings {
+    /// The OpenTelemetry collector that traces are sent to, over HTTP, as in `http://127.0.0.1:4318` [default: none]
+    #[cfg(feature = "otel")]
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    pub endpoint: Option<String>,
+    /// What the service is called in traces
+    #[cfg(feature = "otel")]
+    #[arg(long, env = "OTEL_SERVICE_NAME", value_name = "OTEL_SERVICE_NAME", default_value = "thumbgate")]
+    pub service_name: String,
 }
 
 /// Where files are kept.

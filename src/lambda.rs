@@ -28,6 +28,7 @@ use crate::config::Config;
 use crate::http::{self, Limiter, Router, Web};
 use crate::metrics::emf::Figures;
 use crate::s3_event;
+use crate::telemetry::Telemetry;
 use batch::Message;
 pub use init_error::tell_init_error;
 use response::Answer;
@@ -46,16 +47,18 @@ pub type Error = lambda_http::Error;
 ///
 /// # Errors
 /// Where the runtime API cannot be reached.
-pub async fn serve(config: Config, app: Arc<App>, figures: Figures) -> Result<(), Error> {
+pub async fn serve(config: Config, app: Arc<App>, figures: Figures, telemetry: Telemetry) -> Result<(), Error> {
+    let telemetry = Arc::new(telemetry);
     let limiter = Limiter::new(&config);
     let function = Arc::new(Function { config, app, limiter, routers: Mutex::default() });
     let handler = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
-        let function = Arc::clone(&function);
+        let (function, telemetry) = (Arc::clone(&function), Arc::clone(&telemetry));
         async move {
             let deadline = deadline_of(event.context.deadline);
             let work = function.handle(&event.payload, deadline, &event.context.request_id);
             let done = AssertUnwindSafe(work).catch_unwind().await;
             figures.write();
+            telemetry.flush();
             done.unwrap_or_else(|_| Err("a panic; the log has it".into()))
         }
     });

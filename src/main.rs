@@ -16,11 +16,19 @@ use thumbgate::metrics::{emf, prometheus};
 use thumbgate::store::local::Local;
 use thumbgate::store::s3::S3;
 use thumbgate::store::{Backend, Bucket, Store};
+use thumbgate::telemetry::Telemetry;
 use thumbgate::{files, health, help, lambda, server, telemetry};
+#[cfg(not(target_env = "msvc"))]
+use tikv_jemallocator::Jemalloc;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 use tracing::{info, warn};
+
+/// See Cargo.toml for why it is not the system's.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// What asking the buckets may take before the first event.
 const WARM_UP: Duration = Duration::from_secs(1);
@@ -47,6 +55,8 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
+    // Dropped last: what the end of the server is traced as is sent too.
+    let _telemetry = start_telemetry(&settings)?;
     let (config, app) = open_app(settings).await?;
     let figures = prometheus::install()?;
     let listener =
@@ -71,6 +81,7 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
 #[tokio::main(flavor = "current_thread")]
 async fn serve_lambda(settings: Settings) -> Result<(), Box<dyn Error>> {
     let api = settings.aws_lambda_runtime_api.clone().unwrap_or_default();
+    let telemetry = start_telemetry(&settings)?;
     let (config, app) = match open_app(settings).await {
         Ok(opened) => opened,
         Err(error) => {
@@ -80,11 +91,10 @@ async fn serve_lambda(settings: Settings) -> Result<(), Box<dyn Error>> {
     };
     // Before the first event the time costs nothing; but a store that hangs must not end the function.
     let _ = timeout(WARM_UP, app.warm_up()).await;
-    lambda::serve(config, app, emf::install()?).await.map_err(|error| -> Box<dyn Error> { error })
+    lambda::serve(config, app, emf::install()?, telemetry).await.map_err(|error| -> Box<dyn Error> { error })
 }
 
 async fn open_app(settings: Settings) -> Result<(Config, Arc<App>), Box<dyn Error>> {
-    start_log(&settings)?;
     let config = Config::new(settings)?;
     if config.access.links_end_with_us {
         warn!(
@@ -96,10 +106,8 @@ async fn open_app(settings: Settings) -> Result<(Config, Arc<App>), Box<dyn Erro
     Ok((config, app))
 }
 
-fn start_log(settings: &Settings) -> Result<(), Box<dyn Error>> {
-    telemetry::start(settings.log_format, &settings.rust_log).map_err(|error| {
-        format!("RUST_LOG={:?}: {error}; allowed is such as thumbgate=debug,warn", settings.rust_log).into()
-    })
+fn start_telemetry(settings: &Settings) -> Result<Telemetry, Box<dyn Error>> {
+    telemetry::start(settings.log_format, &settings.rust_log, &settings.traces)
 }
 
 async fn open_store(config: &Config) -> Result<Store, Box<dyn Error>> {

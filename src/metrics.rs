@@ -158,10 +158,9 @@ pub fn orphan_left() {
     counter!(ORPHANS_LEFT).increment(1);
 }
 
-/// A request was answered. `route` is one of the router's, none for a path that it does not know.
-pub fn answered(route: Option<&str>, status: u16) {
-    let route = route.unwrap_or("other").to_owned();
-    counter!(RESPONSES, "route" => route, "status" => status.to_string()).increment(1);
+/// A request was answered. `route` is one of the router's own patterns.
+pub fn answered(route: &str, status: u16) {
+    counter!(RESPONSES, "route" => route.to_owned(), "status" => status.to_string()).increment(1);
 }
 
 /// What goes up and down is looked at when somebody asks.

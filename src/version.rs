@@ -7,7 +7,7 @@ pub const NUMBER: &str = env!("CARGO_PKG_VERSION");
 /// The commit it was built from; `unknown` outside a repository.
 pub const COMMIT: &str = env!("THUMBGATE_COMMIT");
 /// Optional parts that it was built with.
-pub const FEATURES: &str = "none";
+pub const FEATURES: &str = if cfg!(feature = "otel") { "otel" } else { "none" };
 
 /// All of it in a line, for `--version`.
 pub fn line() -> &'static str {

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use thumbnail::Thumbnail;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant as Deadline, timeout, timeout_at};
-use tracing::{Instrument, Span, error, info, warn};
+use tracing::{Instrument, Span, debug_span, error, info, warn};
 use uuid::Uuid;
 
 use super::admission::Room;
@@ -152,7 +152,7 @@ async fn run(app: Arc<App>, upload: Upload) -> Result<Stored, Error> {
     let Upload { key, bytes, sha256, condition, receive, deadline, room } = upload;
     let pair = pair_of(&app, &key, bytes, &sha256, condition, thumbnail);
     let _turn = app.keys.lock(&pair.original_key).await;
-    let (landed, orphans) = store(&app, &pair, deadline).await?;
+    let (landed, orphans) = store(&app, &pair, deadline).instrument(debug_span!("store")).await?;
     drop(room);
 
     original_facts.version_id = landed.original.version_id;
@@ -172,7 +172,8 @@ pub(super) async fn decode(app: &App, bytes: Bytes) -> Result<Thumbnail, Error> 
         return Err(BUSY.into());
     };
     let allowance = Allowance::for_picture(&header);
-    let decoded = spawn_blocking(move || thumbnail::thumbnail_while(&bytes, &options, &allowance.begin())).await;
+    let work = spawn_blocking(move || thumbnail::thumbnail_while(&bytes, &options, &allowance.begin()));
+    let decoded = work.instrument(debug_span!("decode")).await;
     let thumbnail = decoded.map_err(|error| Error::Internal(Box::new(error)))?.map_err(Error::Picture)?;
     metrics::image_decoded(&thumbnail.source);
     Ok(thumbnail)

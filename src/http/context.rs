@@ -16,7 +16,10 @@ use super::client_address::ClientAddress;
 use super::problem::{Problem, Refusal};
 use super::request_id::{REQUEST_ID, RequestId};
 use super::{Web, page};
-use crate::metrics;
+use crate::{metrics, telemetry};
+
+/// What paths that lead nowhere are counted as.
+const NO_ROUTE: &str = "other";
 
 /// The outermost layer.
 pub(super) async fn with_context(State(web): State<Arc<Web>>, mut request: Request, next: Next) -> Response {
@@ -24,8 +27,9 @@ pub(super) async fn with_context(State(web): State<Arc<Web>>, mut request: Reque
     let caller = Caller::of(request.headers(), &web.access.keys);
     let varies = has_pages(&web) && is_form(&request);
     let span = info_span!("request", request_id = request_id.as_str(), key_name = caller.name());
+    telemetry::adopt(&span, |name| request.headers().get(name)?.to_str().ok());
     let as_page = is_for_a_person(&web, &request);
-    let route = request.extensions().get::<MatchedPath>().cloned();
+    let (method, route) = (request.method().clone(), request.extensions().get::<MatchedPath>().cloned());
     request.extensions_mut().insert(request_id.clone());
     request.extensions_mut().insert(caller);
     if let Some(address) = ClientAddress::of(&request, &web.access.trusted_proxies) {
@@ -36,8 +40,10 @@ pub(super) async fn with_context(State(web): State<Arc<Web>>, mut request: Reque
         let response = refusals_of_others(response);
         write_out(&web, response, &request_id, as_page)
     };
-    let mut response = with_headers(answer.instrument(span).await, &request_id);
-    metrics::answered(route.as_ref().map(MatchedPath::as_str), response.status().as_u16());
+    let mut response = with_headers(answer.instrument(span.clone()).await, &request_id);
+    let (route, status) = (route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str), response.status().as_u16());
+    metrics::answered(route, status);
+    telemetry::describe(&span, method.as_str(), route, status);
     if varies {
         response.headers_mut().append(header::VARY, HeaderValue::from_static("Accept"));
     }

@@ -29,6 +29,9 @@ use super::{
 };
 use crate::metrics::{self, Operation};
 
+/// Where the spans of the SDK's operations come from.
+pub const OPERATION_SPANS: &str = "aws_sdk_s3";
+
 const CONNECT: Duration = Duration::from_secs(3);
 
 /// Two buckets of one S3 account.

@@ -35,6 +35,9 @@ struct Sample {
     value: f64,
 }
 
+/// A metric, labels of the series that are summed up, their value, the reason.
+type Expected<'a> = (&'a str, &'a [(&'a str, &'a str)], f64, &'a str);
+
 fn documented() -> BTreeMap<String, Row> {
     let rows = DOCUMENTED.lines().filter(|line| line.starts_with("| `"));
     let of = |line: &str| {
@@ -141,7 +144,7 @@ fn figures_are_right() {
     let (samples, _) = scraped(&server);
     let files = [jpeg(3000, 2000), jpeg(300, 200), png(40, 30), jpeg(300, 200)[..300].to_vec(), jpeg(30, 20)];
     let received: usize = files.iter().map(Vec::len).sum();
-    let table: &[(&str, &[(&str, &str)], f64, &str)] = &[
+    let table: &[Expected] = &[
         ("uploads_total", &[("outcome", "created")], 4.0, "three by themselves, one of two in a form"),
         ("uploads_total", &[("outcome", "unsupported-extension")], 2.0, "one by itself, one in a form"),
         ("uploads_total", &[("outcome", "corrupt-image")], 1.0, "a file cut short"),

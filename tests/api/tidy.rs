@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Words, the files that may hold them (all others may not), and why.
-const RULES: [(&[&str], &[&str], &str); 7] = [
+const RULES: [(&[&str], &[&str], &str); 8] = [
     (
         &["aws_sdk_s3", "aws_config", "aws_runtime", "aws_sigv4", "aws_smithy_runtime_api"],
         &["src/store/s3.rs"],
@@ -21,6 +21,7 @@ const RULES: [(&[&str], &[&str], &str); 7] = [
         &["src/metrics"],
         "what is measured is named in one place",
     ),
+    (&["opentelemetry", "tracing_opentelemetry"], &["src/telemetry/"], "one vendor, one file"),
     (&["std::env", "env::var", "env ="], &["src/config"], "one place for settings"),
     (&["thumbnail::thumbnail(", "thumbnail::probe"], &["src/app.rs", "src/app/", "crates/"], "one caller of the core"),
     (
