@@ -185,6 +185,7 @@ def instances(figures):
                     number(one.uploads * 3600 / machine["vcpus"]),
                     f"{one.usd_an_hour:.4f}",
                     usd(one.usd_a_million(one.uploads)),
+                    f"{figures.server_peak_mb(who) * 1e6 / (machine['memory_gib'] * 2**30):.0%}",
                 ]
             )
     head = [
@@ -196,6 +197,7 @@ def instances(figures):
         "uploads/h a vCPU",
         "USD/h",
         "USD a million",
+        "memory",
     ]
     return table(head, rows)
 
