@@ -8,13 +8,14 @@ FROM rust:1.95-bookworm AS build
 ARG TARGET=x86_64-unknown-linux-gnu
 # For `thumbgate --version`: the repository itself stays outside.
 ARG COMMIT=unknown
+ARG FEATURES=
 ENV THUMBGATE_COMMIT=$COMMIT
 # Else the TLS library spends 50 ms of each start on entropy that Linux has anyway.
 ENV AWS_LC_SYS_NO_JITTER_ENTROPY=1
 WORKDIR /src
 COPY . .
 # With --target the flags are not for build scripts and macros, which could not be loaded if they were static.
-RUN RUSTFLAGS='-C target-feature=+crt-static' cargo build --profile dist --locked --target "$TARGET" \
+RUN RUSTFLAGS='-C target-feature=+crt-static' cargo build --profile dist --locked --target "$TARGET" --features "$FEATURES" \
     && mkdir --parents /image/data \
     && cp "target/$TARGET/dist/thumbgate" /image/thumbgate
 

@@ -60,9 +60,13 @@ def the_parts_are_set_as_the_template_says() -> None:
     groups = cloud.client("logs").describe_log_groups()["logGroups"]
     equal({group.get("retentionInDays") for group in groups}, {30}, "days that log groups keep lines")
     alarms = cloud.client("cloudwatch").describe_alarms()["MetricAlarms"]
-    equal(sorted(alarm["MetricName"] for alarm in alarms),
-          ["5xx", "ApproximateNumberOfMessagesVisible", "Errors", "Throttles"], "what alarms watch")
+    equal(sorted(alarm["MetricName"] for alarm in alarms if not alarm["MetricName"].startswith("thumbgate_")),
+          ["5xx", "ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible", "Duration", "Errors", "Throttles"],
+          "what alarms watch")
     assert all(dimension["Value"] for alarm in alarms for dimension in alarm["Dimensions"]), alarms
+    board = cloud.client("cloudwatch").get_dashboard(DashboardName=f"{STACK}-us-east-1")
+    rings = json.loads(board["DashboardBody"])["widgets"][0]["properties"]["alarms"]
+    equal(sorted(rings), sorted(alarm["AlarmArn"] for alarm in alarms), "alarms on the dashboard")
 
 
 def what_ministack_leaves_out_is_said() -> None:
