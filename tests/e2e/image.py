@@ -17,6 +17,7 @@ import shutil
 import socket
 import ssl
 import stat
+import string
 import struct
 import subprocess
 import sys
@@ -57,8 +58,12 @@ def values(stage: list[tuple[str, str]], name: str) -> list[str]:
 
 
 def environment(stage: list[tuple[str, str]]) -> dict[str, str]:
-    pairs = [pair for value in values(stage, "ARG") + values(stage, "ENV") for pair in shlex.split(value)]
-    return dict(pair.split("=", 1) for pair in pairs)
+    found: dict[str, str] = {}
+    for value in values(stage, "ARG") + values(stage, "ENV"):
+        for pair in shlex.split(value):
+            name, text = pair.split("=", 1)
+            found[name] = string.Template(text).substitute(found)
+    return found
 
 
 def is_let_in(path: str) -> bool:
