@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from botocore.exceptions import ClientError  # noqa: E402
 
+import operated  # noqa: E402
 from cloud import STACK, Cloud, Stack, commands_of_readme  # noqa: E402
 from harness import (  # noqa: E402
     JPEG, PNG, TEXT, Answer, contains, equal, form, picture_size, request, run_checks, sha256, until, with_comment,
@@ -60,9 +61,13 @@ def the_parts_are_set_as_the_template_says() -> None:
     groups = cloud.client("logs").describe_log_groups()["logGroups"]
     equal({group.get("retentionInDays") for group in groups}, {30}, "days that log groups keep lines")
     alarms = cloud.client("cloudwatch").describe_alarms()["MetricAlarms"]
-    equal(sorted(alarm["MetricName"] for alarm in alarms),
-          ["5xx", "ApproximateNumberOfMessagesVisible", "Errors", "Throttles"], "what alarms watch")
+    equal(sorted(alarm["MetricName"] for alarm in alarms if not alarm["MetricName"].startswith("thumbgate_")),
+          ["5xx", "ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible", "Duration", "Errors", "Throttles"],
+          "what alarms watch")
     assert all(dimension["Value"] for alarm in alarms for dimension in alarm["Dimensions"]), alarms
+    board = cloud.client("cloudwatch").get_dashboard(DashboardName=f"{STACK}-us-east-1")
+    rings = json.loads(board["DashboardBody"])["widgets"][0]["properties"]["alarms"]
+    equal(sorted(rings), sorted(alarm["AlarmArn"] for alarm in alarms), "alarms on the dashboard")
 
 
 def what_ministack_leaves_out_is_said() -> None:
@@ -246,6 +251,16 @@ def keys_of_any_script_and_sign_find_their_thumbnails() -> None:
         equal(fetched.body, made["Body"], f"{key} through the API")
 
 
+def operate_md_restores_versions() -> None:
+    operated.is_restored(cloud, stack)
+
+
+def operate_md_looks_after_dead_letters() -> None:
+    untried = operated.dead_letters_are_counted_and_thrown_away(cloud, stack)
+    if untried:
+        unchecked(f"AWS: commands of docs/operate.md that ministack does not know: {untried}")
+
+
 def the_role_allows_what_the_function_did() -> None:
     (role,) = [role["RoleName"] for role in cloud.client("iam").list_roles()["Roles"] if f"{STACK}-FunctionRole" in role["RoleName"]]
     policies = cloud.client("iam")
@@ -353,6 +368,8 @@ CHECKS = [
     a_presigned_upload_of_any_size_gets_its_thumbnail,
     a_picture_that_is_broken_is_tagged_with_the_reason,
     keys_of_any_script_and_sign_find_their_thumbnails,
+    operate_md_restores_versions,
+    operate_md_looks_after_dead_letters,
     the_role_allows_what_the_function_did,
     with_keys_nobody_gets_in_without_one,
     behind_the_gateways_authorization_only_preflights_pass_unsigned,

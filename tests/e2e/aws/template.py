@@ -3,18 +3,23 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "operate"))
+
 from cfnlint.decode.cfn_yaml import load  # noqa: E402
 
 from harness import REPOSITORY, contains, equal, run_checks  # noqa: E402
+from metrics import table  # noqa: E402
 
 TEMPLATE = REPOSITORY / "infra" / "template.yaml"
 RESOURCES = load(str(TEMPLATE))["Resources"]
+METRICS = table(REPOSITORY / "docs" / "metrics.md")
 BUCKETS = ["UploadBucket", "ThumbnailBucket"]
 
 
@@ -109,8 +114,6 @@ def the_api_throttles_logs_and_leaves_cors_to_the_function() -> None:
     equal(stage["AccessLogSettings"]["DestinationArn"], {"Fn::GetAtt": ["AccessLog", "Arn"]}, "access logs")
     for name in ("FunctionLog", "AccessLog"):
         equal(properties(name)["RetentionInDays"], {"Ref": "LogRetentionDays"}, f"how long {name} is kept")
-    metrics = sorted(part["Properties"]["MetricName"] for part in RESOURCES.values() if part["Type"] == "AWS::CloudWatch::Alarm")
-    equal(metrics, ["5xx", "ApproximateNumberOfMessagesVisible", "Errors", "Throttles"], "alarms")
     contains(str(load(str(TEMPLATE))["Outputs"]["Curl"]), "curl -F file=@image1.jpg", "a line of curl")
 
 
@@ -123,6 +126,68 @@ def keys_go_to_the_function_and_are_not_shown() -> None:
     equal(sorted(template["Rules"]), ["KeysAreGiven", "KeysAreUsed", "PagesWithKeysAreNamed"], "what is refused")
 
 
+def alarms() -> dict[str, dict]:
+    return {name: part["Properties"] for name, part in RESOURCES.items() if part["Type"] == "AWS::CloudWatch::Alarm"}
+
+
+def what_goes_wrong_rings() -> None:
+    equal(sorted(alarm["MetricName"] for alarm in alarms().values()), [
+        "5xx", "ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible", "Duration", "Errors", "Throttles",
+        "thumbgate_events_total", "thumbgate_orphans_left_total", "thumbgate_store_breaker_state",
+    ], "alarms")
+    for name, alarm in alarms().items():
+        equal(list(alarm["AlarmActions"]), ["Fn::If"], f"whom {name} tells")
+        equal(alarm["TreatMissingData"], "notBreaching", f"what {name} makes of a night without uploads")
+        if alarm["Namespace"] == "thumbgate":
+            dimensions = {dimension["Name"]: dimension["Value"] for dimension in alarm.get("Dimensions", [])}
+            is_a_figure_of_ours(alarm["MetricName"], dimensions)
+
+
+def is_a_figure_of_ours(name: str, dimensions: dict[str, str | None]) -> None:
+    """By docs/metrics.md. CloudWatch knows a figure by all its dimensions: one that is left out finds nothing."""
+    metric = METRICS[name]
+    equal(sorted(dimensions), sorted(metric.labels), f"dimensions of {name}")
+    for label, value in dimensions.items():
+        assert value is None or value in metric.labels[label], f"{name}: {label}={value}"
+
+
+def the_dashboard_shows_what_there_is() -> None:
+    widgets = json.loads(re.sub(r"\$\{[^}]+\}", "x", dashboard_body()))["widgets"]
+    taken: set[tuple[int, int]] = set()
+    for widget in widgets:
+        title = widget["properties"]["title"]
+        cells = {(widget["x"] + x, widget["y"] + y) for x in range(widget["width"]) for y in range(widget["height"])}
+        assert widget["x"] + widget["width"] <= 24 and not cells & taken, f"the place of {title}"
+        taken |= cells
+        for metric in widget["properties"].get("metrics", []):
+            is_shown_rightly(metric)
+    (rings,) = [widget["properties"]["alarms"] for widget in widgets if widget["type"] == "alarm"]
+    equal(len(rings), len(alarms()), "alarms shown")
+
+
+def dashboard_body() -> str:
+    return RESOURCES["OperationDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+
+
+def is_shown_rightly(metric: list) -> None:
+    """Ours alone: namespace, name, then each dimension's name and value; or a search for all values of some dimensions."""
+    if isinstance(metric[0], dict):
+        search = re.fullmatch(
+            r"SEARCH\('\{thumbgate,([a-z,]+)\} MetricName=\"(\w+)\"', '(Sum|Maximum)', 300\)", metric[0]["expression"])
+        assert search, metric[0]
+        is_a_figure_of_ours(search[2], dict.fromkeys(search[1].split(",")))
+    elif metric[0] == "thumbgate":
+        texts = [part for part in metric[2:] if isinstance(part, str)]
+        is_a_figure_of_ours(metric[1], dict(zip(texts[::2], texts[1::2])))
+
+
+def the_dashboard_names_parts_of_the_template() -> None:
+    parts = RESOURCES.keys() | {"AWS::Region", "AWS::StackName"}
+    named = {name.split(".")[0] for name in re.findall(r"\$\{([^}]+)\}", dashboard_body())}
+    equal(sorted(named - parts), [], "parts that there are not")
+    equal({f"{name}.Arn" for name in alarms()} <= set(re.findall(r"\$\{(\w+\.Arn)\}", dashboard_body())), True, "alarms")
+
+
 CHECKS = [
     buckets_keep_versions_and_nothing_in_them_is_public,
     what_is_left_over_goes_by_itself,
@@ -132,6 +197,9 @@ CHECKS = [
     the_role_may_do_what_is_used_and_no_more,
     the_api_throttles_logs_and_leaves_cors_to_the_function,
     keys_go_to_the_function_and_are_not_shown,
+    what_goes_wrong_rings,
+    the_dashboard_shows_what_there_is,
+    the_dashboard_names_parts_of_the_template,
 ]
 
 if __name__ == "__main__":
