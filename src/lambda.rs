@@ -27,6 +27,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::http::{self, Limiter, Router, Web};
 use crate::metrics::emf::Figures;
+use crate::metrics::set_levels;
 use crate::s3_event;
 use crate::telemetry::Telemetry;
 use batch::Message;
@@ -57,6 +58,7 @@ pub async fn serve(config: Config, app: Arc<App>, figures: Figures, telemetry: T
             let deadline = deadline_of(event.context.deadline);
             let work = function.handle(&event.payload, deadline, &event.context.request_id);
             let done = AssertUnwindSafe(work).catch_unwind().await;
+            set_levels(&function.app.levels());
             figures.write();
             telemetry.flush();
             done.unwrap_or_else(|_| Err("a panic; the log has it".into()))

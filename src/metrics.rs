@@ -31,6 +31,9 @@ const BUILD: &str = "thumbgate_build_info";
 /// The outcome of an upload that is stored; all others are problem codes.
 pub const CREATED: &str = "created";
 
+/// Why a store's operation failed.
+const CAUSES: [&str; 3] = ["unavailable", "timeout", "refused"];
+
 /// What a store is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
@@ -174,6 +177,18 @@ pub fn set_levels(levels: &Levels) {
 }
 
 impl Operation {
+    const ALL: [Self; 9] = [
+        Self::Put,
+        Self::Get,
+        Self::Head,
+        Self::Remove,
+        Self::List,
+        Self::Check,
+        Self::Versions,
+        Self::Presign,
+        Self::Tags,
+    ];
+
     fn label(self) -> &'static str {
         match self {
             Self::Put => "put",
@@ -198,6 +213,17 @@ impl Event {
             Self::Rejected => "rejected",
             Self::Ignored => "ignored",
             Self::Failed => "failed",
+        }
+    }
+}
+
+/// What alerts look for must be there before it happens: the first of a counter is no increase.
+fn begin_at_zero() {
+    counter!(ORPHANS_LEFT).increment(0);
+    counter!(EVENTS, "outcome" => Event::Failed.label()).increment(0);
+    for operation in Operation::ALL {
+        for cause in CAUSES {
+            counter!(STORE_ERRORS, "operation" => operation.label(), "cause" => cause).increment(0);
         }
     }
 }

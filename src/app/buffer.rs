@@ -10,11 +10,17 @@ use memmap2::MmapMut;
 /// Up to here a buffer is an ordinary one, which is copied as it grows.
 const SMALL: usize = 32 * 1024;
 
+/// Beyond, pages are asked for so many bytes at a time, as room for them is taken: one by one, as they are written to, each
+/// would cost as much as what is written.
+const STEP: usize = 256 * 1024;
+
 /// Bytes under way.
 #[derive(Debug)]
 pub struct Buffer {
     memory: Memory,
     len: usize,
+    /// How many bytes there are pages for.
+    paged: usize,
     /// How many there may come to be.
     most: usize,
 }
@@ -34,7 +40,7 @@ struct Whole {
 impl Buffer {
     /// For at most so many bytes. Takes no memory yet.
     pub fn new(most: usize) -> Self {
-        Self { memory: Memory::Small(Vec::new()), len: 0, most }
+        Self { memory: Memory::Small(Vec::new()), len: 0, paged: 0, most }
     }
 
     /// Takes the next bytes.
@@ -51,7 +57,12 @@ impl Buffer {
         }
         match &mut self.memory {
             Memory::Small(bytes) => bytes.extend_from_slice(chunk),
-            Memory::Pages(pages) => pages[self.len..end].copy_from_slice(chunk),
+            Memory::Pages(pages) => {
+                if end > self.paged {
+                    self.paged = fill(pages, self.paged, end);
+                }
+                pages[self.len..end].copy_from_slice(chunk);
+            }
         }
         self.len = end;
         Ok(())
@@ -83,6 +94,14 @@ impl Buffer {
         self.memory = Memory::Pages(pages);
         Ok(())
     }
+}
+
+/// Makes sure of pages for the step that the next bytes end in. Where the system knows no such thing, they come one by one.
+fn fill(pages: &MmapMut, from: usize, end: usize) -> usize {
+    let end = end.next_multiple_of(STEP).min(pages.len());
+    #[cfg(target_os = "linux")]
+    let _ = pages.advise_range(memmap2::Advice::PopulateWrite, from, end - from);
+    end
 }
 
 impl AsRef<[u8]> for Whole {

@@ -6,7 +6,7 @@ use ::metrics::{gauge, set_global_recorder};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use metrics_process::Collector;
 
-use super::{BUILD, PHASES, describe};
+use super::{BUILD, PHASES, begin_at_zero, describe};
 use crate::version;
 
 /// What the format is called, for a `Content-Type` header.
@@ -34,6 +34,7 @@ pub fn install() -> Result<Figures, Box<dyn std::error::Error>> {
     let handle = recorder.handle();
     set_global_recorder(recorder)?;
     describe();
+    begin_at_zero();
     let process = Collector::default();
     process.describe();
     let labels = [("version", version::NUMBER), ("commit", version::COMMIT), ("features", version::FEATURES)];
