@@ -13,7 +13,7 @@ import chart
 import report
 from contenders import CONTENDERS, HERE, TOOLS, Service
 from stores import free_port, null_s3, seaweed
-from tree import PeakMemory
+from tree import PeakMemory, cpu_seconds_of
 
 LOAD = TOOLS / "load" / "release" / "bench-load"
 STORES = {"null": lambda: null_s3(LOAD), "seaweedfs": seaweed}
@@ -25,6 +25,8 @@ STARTS = 1 if QUICK else 5
 WARM_SECONDS, SECONDS = (0.3, 1) if QUICK else (1.5, 5)
 # What is measured in each turn; of several turns the median counts.
 FIGURES = ["uploads_per_second", "p50_ms", "p99_ms", "cpu_ms_per_upload", "peak_pss_mb"]
+# What the clients and the S3 take of the same cores.
+BESIDE = "beside_ms_per_upload"
 
 
 def main():
@@ -43,7 +45,8 @@ def main():
         "contenders": {contender.name: facts(contender, starts[contender.name]) for contender in CONTENDERS},
         "rows": [row(cell, found) for cell, found in turns.items()],
     }
-    write(results, TOOLS / "quick" if QUICK else HERE, time.monotonic() - begun)
+    beside = {cell: median(turn[BESIDE] for turn in found) for cell, found in turns.items()}
+    write(results, beside, TOOLS / "quick" if QUICK else HERE, time.monotonic() - begun)
 
 
 def measure(contender, store, folder, clients):
@@ -51,29 +54,34 @@ def measure(contender, store, folder, clients):
     files = sorted((TOOLS / "pictures" / folder).iterdir())
     with STORES[store]() as s3, Service(contender, s3, free_port()) as service:
         with PeakMemory(service.tree) as peak:
-            found, cpu = upload(service, clients, files)
+            found, cpu, beside = upload(service, s3, clients, files)
     if found["failures"] or not found["uploads"]:
         raise SystemExit(f"{contender.name}, {store}, {folder}, {clients} clients: {found}\n{service.log.read_text()[-2000:]}")
     return {
         "uploads_per_second": found["uploads"] / found["seconds"], "p50_ms": found["p50_ms"], "p99_ms": found["p99_ms"],
-        "cpu_ms_per_upload": cpu * 1000 / found["uploads"], "peak_pss_mb": peak.bytes / 1e6, "busy": found["busy"],
+        "cpu_ms_per_upload": cpu * 1000 / found["uploads"], "peak_pss_mb": peak.bytes / 1e6,
+        BESIDE: beside * 1000 / found["uploads"], "busy": found["busy"],
     }
 
 
-def upload(service, clients, files):
-    """What the clients counted, and the service's CPU seconds meanwhile."""
+def upload(service, s3, clients, files):
+    """What the clients counted, and meanwhile the CPU seconds of the service, and of the clients with the S3."""
     command = [LOAD, "load", service.address, str(clients), str(WARM_SECONDS), str(SECONDS), *files]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as load:
         try:
             load.stdout.readline()
             time.sleep(0.1)
-            before = service.tree.cpu_seconds()
+            before = cpu_seconds(service, load, s3)
             load.stdin.write("\n")
             load.stdin.flush()
             found = json.loads(load.stdout.readline())
-            return found, service.tree.cpu_seconds() - before
+            return found, *(after - then for after, then in zip(cpu_seconds(service, load, s3), before))
         finally:
             load.kill()
+
+
+def cpu_seconds(service, load, s3):
+    return service.tree.cpu_seconds(), cpu_seconds_of(load.pid) + cpu_seconds_of(s3.process.pid)
 
 
 def start_times(contender):
@@ -108,9 +116,9 @@ def say(begun, number, cell, found):
     print(f"{time.monotonic() - begun:6.0f} s, round {number + 1}, {' '.join(map(str, cell))}: {figures}", flush=True)
 
 
-def write(results, folder, seconds):
+def write(results, beside, folder, seconds):
     folder.mkdir(exist_ok=True)
-    text = report.markdown(results, ROUNDS, SECONDS)
+    text = report.markdown(results, beside, ROUNDS, SECONDS)
     (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     (folder / "RESULTS.md").write_text(text)
     (folder / "results.svg").write_text(chart.svg(results))

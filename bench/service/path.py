@@ -24,7 +24,7 @@ def main():
 
 def service_ms():
     with null_s3(LOAD) as s3, Service(Thumbgate(), s3, free_port()) as service:
-        found, cpu = upload(service, CLIENTS, [PICTURE])
+        found, cpu, _ = upload(service, s3, CLIENTS, [PICTURE])
     assert not found["failures"], found
     return cpu * 1000 / found["uploads"]
 

@@ -19,13 +19,13 @@ COLUMNS = [
 ]
 
 
-def markdown(results, rounds, seconds):
+def markdown(results, beside, rounds, seconds):
     rows = {(row["store"], row["set"], row["clients"], row["contender"]): row for row in results["rows"]}
     cells = list(dict.fromkeys(cell[:3] for cell in rows))
     parts = [introduction(results, rounds, seconds), made_of(results)]
     for store, title in STORES.items():
         of_store = [cell for cell in cells if cell[0] == store]
-        parts += [f"## {title}\n", figures(rows, of_store), times(rows, of_store)]
+        parts += [f"## {title}\n", figures(rows, beside, of_store), times(rows, of_store)]
     return "\n".join([*parts, "## What was asked for\n", bars(rows, cells, results["contenders"])])
 
 
@@ -52,11 +52,13 @@ def made_of(results):
     return "\n".join(lines) + "\n"
 
 
-def figures(rows, cells):
-    lines = ["| set | clients | | " + " | ".join(title for _, title, _, _ in COLUMNS) + " |", "|---" * 8 + "|"]
+def figures(rows, beside, cells):
+    titles = [title for _, title, _, _ in COLUMNS] + ["CPU of clients and S3"]
+    lines = ["| set | clients | | " + " | ".join(titles) + " |", "|---" * 9 + "|"]
     for cell in cells:
         for name, title in TITLES.items():
             values = [f"{rows[*cell, name][figure]:.{decimals}f}" for figure, _, decimals, _ in COLUMNS]
+            values.append(f"{beside[name, *cell]:.1f}")
             lines.append(f"| {cell[1]} | {cell[2]} | {title} | " + " | ".join(values) + " |")
     return "\n".join(lines) + "\n"
 

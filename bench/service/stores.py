@@ -17,6 +17,7 @@ class S3(NamedTuple):
     endpoint: str
     access_key: str
     secret_key: str
+    process: subprocess.Popen
 
 
 @contextlib.contextmanager
@@ -24,7 +25,7 @@ def null_s3(program):
     """Keeps nothing, so that a service's own cost shows."""
     process = subprocess.Popen([program, "null-s3"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
-        yield S3(f"http://{process.stdout.readline().strip()}", "null", "null")
+        yield S3(f"http://{process.stdout.readline().strip()}", "null", "null", process)
     finally:
         process.kill()
         process.wait()
@@ -39,7 +40,7 @@ def seaweed():
         client = server.client()
         for bucket in BUCKETS:
             seaweedfs.create_bucket(client, bucket)
-        yield S3(server.endpoint, seaweedfs.ACCESS_KEY, seaweedfs.SECRET_KEY)
+        yield S3(server.endpoint, seaweedfs.ACCESS_KEY, seaweedfs.SECRET_KEY, server.process)
 
 
 def free_port():

@@ -84,6 +84,11 @@ class PeakMemory:
                 return
 
 
+def cpu_seconds_of(pid):
+    """What one process has used by itself."""
+    return sum(map(int, Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13])) / TICK
+
+
 def pss_of(pid):
     """Memory that several processes share counts in parts, so that the sum is what the tree takes."""
     try:
