@@ -56,7 +56,8 @@ def measure(contender, store, folder, clients):
         with PeakMemory(service.tree) as peak:
             found, cpu, beside = upload(service, s3, clients, files)
     if found["failures"] or not found["uploads"]:
-        raise SystemExit(f"{contender.name}, {store}, {folder}, {clients} clients: {found}\n{service.log.read_text()[-2000:]}")
+        log = service.log.read_text()[-2000:]
+        raise SystemExit(f"{contender.name}, {store}, {folder}, {clients} clients: {found}\n{log}")
     return {
         "uploads_per_second": found["uploads"] / found["seconds"], "p50_ms": found["p50_ms"], "p99_ms": found["p99_ms"],
         "cpu_ms_per_upload": cpu * 1000 / found["uploads"], "peak_pss_mb": peak.bytes / 1e6,
@@ -122,7 +123,17 @@ def write(results, beside, folder, seconds):
     (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     (folder / "RESULTS.md").write_text(text)
     (folder / "results.svg").write_text(chart.svg(results))
+    if not QUICK:
+        write_readme(results)
     print(f"{text}\n{seconds / 60:.1f} minutes; written to {folder.name}/")
+
+
+def write_readme(results):
+    """Between its two marks, the table on the first page."""
+    readme = HERE.parents[1] / "README.md"
+    before, rest = readme.read_text().split(report.README_BEGINS)
+    _, after = rest.split(report.README_ENDS)
+    readme.write_text(f"{before}{report.README_BEGINS}\n{report.readme_table(results)}\n{report.README_ENDS}{after}")
 
 
 if __name__ == "__main__":

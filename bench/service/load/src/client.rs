@@ -9,7 +9,7 @@ use crate::form::Picture;
 use crate::message::{Head, discard_body};
 
 /// Whoever has no answer by then has failed; nothing here waits for ever.
-const LONGEST: Duration = Duration::from_secs(120);
+const LONGEST: Duration = Duration::from_mins(2);
 
 /// How an upload ended.
 pub struct Outcome {
