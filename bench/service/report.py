@@ -53,8 +53,8 @@ def introduction(results, rounds, seconds):
     machine = results["machine"]
     return f"""# The service beside what people use today
 
-The same job by each: take a multipart upload, make the 150 x 150 thumbnail (orientation applied, JPEG quality 80), put both
-into S3 at once, answer with both keys, log a line. Written by `bench/service/run`; how it is measured stands in
+The same job by each: take a multipart upload, make the 150 x 150 thumbnail (orientation applied, JPEG quality 80), put
+both into S3 at once, answer with both keys, log a line. Written by `bench/service/run`; how it is measured stands in
 [README.md](README.md).
 
 ![CPU time, uploads a second and memory](results.svg)
