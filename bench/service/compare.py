@@ -107,7 +107,7 @@ def row(cell, turns):
 
 def machine():
     named = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
-    cpu = named[0] if named else platform.machine()
+    cpu = named[0] if named else os.uname().machine
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     return {"cpu": cpu, "cores": os.cpu_count(), "memory_gb": round(memory)}
 
