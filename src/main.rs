@@ -107,7 +107,7 @@ async fn open_app(settings: Settings) -> Result<(Config, Arc<App>), Box<dyn Erro
 }
 
 fn start_telemetry(settings: &Settings) -> Result<Telemetry, Box<dyn Error>> {
-    telemetry::start(settings.log_format, &settings.rust_log, &settings.traces)
+    telemetry::start(io::stderr, settings.log_format, &settings.rust_log, &settings.traces)
 }
 
 async fn open_store(config: &Config) -> Result<Store, Box<dyn Error>> {

@@ -11,6 +11,7 @@ use std::io::{self, IsTerminal};
 
 use tracing::{Span, error};
 use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::registry::Registry;
 
@@ -23,11 +24,19 @@ pub struct Telemetry {
     traces: Option<traces::Traces>,
 }
 
-/// Sends all events to standard error from now on, and panics too: in the log's own form.
+/// Sends all events from now on through what leads to standard error, and panics too: in the log's own form.
 ///
 /// # Errors
 /// Where `filter` is not a list of directives such as `thumbgate=debug,warn`, or the collector's address is none.
-pub fn start(format: Option<LogFormat>, filter: &str, traces: &TraceSettings) -> Result<Telemetry, Box<dyn Error>> {
+pub fn start<W>(
+    writer: W,
+    format: Option<LogFormat>,
+    filter: &str,
+    traces: &TraceSettings,
+) -> Result<Telemetry, Box<dyn Error>>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     let filter = EnvFilter::builder()
         .parse(filter)
         .map_err(|error| format!("RUST_LOG={filter:?}: {error}; allowed is such as thumbgate=debug,warn"))?;
@@ -37,7 +46,7 @@ pub fn start(format: Option<LogFormat>, filter: &str, traces: &TraceSettings) ->
         LogFormat::Text => tracing_subscriber::fmt::layer()
             .with_target(false)
             .with_ansi(io::stderr().is_terminal())
-            .with_writer(io::stderr)
+            .with_writer(writer)
             .with_filter(filter)
             .boxed(),
         LogFormat::Json => json_subscriber::layer()
@@ -45,7 +54,7 @@ pub fn start(format: Option<LogFormat>, filter: &str, traces: &TraceSettings) ->
             .with_current_span(false)
             .with_span_list(false)
             .flatten_span_list_on_top_level(true)
-            .with_writer(io::stderr)
+            .with_writer(writer)
             .with_filter(filter)
             .boxed(),
     };
