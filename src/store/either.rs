@@ -6,7 +6,8 @@ use super::local::Local;
 use super::s3::S3;
 use super::watch::{self, Watch, in_time};
 use super::{
-    Announced, Bucket, Condition, Download, Error, Object, Range, ReadMethod, Shown, Stat, WriteLink, Written,
+    Announced, Bucket, Condition, Download, Error, ListFrom, Object, Page, Range, ReadMethod, Shown, Stat, WriteLink,
+    Written,
 };
 
 /// Either store.
@@ -115,6 +116,20 @@ impl Store {
             match &self.backend {
                 Backend::Local(local) => local.get(bucket, key, range).await,
                 Backend::S3(s3) => s3.get(bucket, key, range).await,
+            }
+        };
+        self.watch.over(bucket, 0, work).await
+    }
+
+    /// A page of the objects whose keys begin with the prefix.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`], [`Error::Unavailable`] or [`Error::Refused`].
+    pub async fn list(&self, bucket: Bucket, prefix: &str, from: ListFrom<'_>) -> Result<Page, Error> {
+        let work = async {
+            match &self.backend {
+                Backend::Local(local) => local.list(bucket, prefix, from).await,
+                Backend::S3(s3) => s3.list(bucket, prefix, from).await,
             }
         };
         self.watch.over(bucket, 0, work).await
