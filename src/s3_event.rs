@@ -12,9 +12,6 @@ use crate::http::problem::code_of;
 use crate::key::OriginalKey;
 use crate::store::Bucket;
 
-/// S3's own limit for keys, in bytes.
-const MAX_KEY_BYTES: usize = 1024;
-
 /// A notification with any number of records, as S3 and servers that speak its protocol send it.
 #[derive(Debug, Deserialize)]
 pub struct Notification {
@@ -105,7 +102,7 @@ async fn handle_one(app: &Arc<App>, record: &Record) -> Result<(), Error> {
         warn!(file_name = key, "invalid file type uploaded");
         return Ok(());
     };
-    if original.thumbnail().len() > MAX_KEY_BYTES {
+    if !original.leaves_room_for_thumbnail() {
         warn!(key, "the key is so long that there is no room for the thumbnail's");
         return mark_rejected(app, &key, None, "invalid-filename").await;
     }
@@ -113,6 +110,7 @@ async fn handle_one(app: &Arc<App>, record: &Record) -> Result<(), Error> {
         Outcome::Created => {}
         Outcome::Current => debug!(key, "the thumbnail is there already"),
         Outcome::Gone => info!(key, "the original is gone"),
+        Outcome::UnderWay => debug!(key, "an upload is about to store the thumbnail"),
         Outcome::Rejected { version_id, error } => {
             let code = code_of(&error);
             warn!(key, version_id, code, detail = with_causes(&error), "no thumbnail can be made of this file");
