@@ -2,6 +2,7 @@
 //! (but the AWS SDK, for its own `AWS_*`).
 
 mod access;
+mod backfill;
 mod parse;
 
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use thumbnail::{Fit, Limits, Options};
 
 pub use access::{Access, AccessSettings, RateLimit};
+pub use backfill::BackfillSettings;
 
 use crate::api_key::{self, KeyName};
 use crate::key::Layout;
@@ -48,6 +50,8 @@ pub enum Role {
     Serve(Box<Settings>),
     /// Make thumbnails of files, without a server
     Thumbnail(ThumbnailFiles),
+    /// Make the thumbnails that are missing or stale for what lies in the uploads bucket
+    Backfill(Box<BackfillSettings>),
     /// Ask a running server whether it is alive; for container probes
     Health {
         /// The server's address

@@ -1,7 +1,7 @@
 //! Wiring: which role, which settings, what is handed to what.
 
 use std::error::Error;
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use std::time::Duration;
 use clap::Parser;
 use thumbgate::api_key::print_new;
 use thumbgate::app::{App, with_causes};
-use thumbgate::config::{Cli, Config, KeyCommand, Role, Settings, StoreKind};
+use thumbgate::config::{BackfillSettings, Cli, Config, KeyCommand, Role, Settings, StoreKind};
 use thumbgate::http::{Limiter, Web, router};
 use thumbgate::store::local::Local;
 use thumbgate::store::s3::S3;
 use thumbgate::store::{Backend, Bucket, Store};
-use thumbgate::{files, health, lambda, server, telemetry};
+use thumbgate::{backfill, files, health, lambda, server, telemetry};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         None if cli.serve.aws_lambda_runtime_api.is_some() => serve_lambda(cli.serve),
         None => serve(cli.serve),
         Some(Role::Serve(settings)) => serve(*settings),
+        Some(Role::Backfill(settings)) => return ended(backfill(*settings)),
         Some(Role::Thumbnail(arguments)) => return thumbnail(&arguments),
         Some(Role::Health { url }) => health::run(&url).map_err(Into::into),
         Some(Role::Key(KeyCommand::New { name })) => {
@@ -49,7 +50,7 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
         TcpListener::bind(config.listen).await.map_err(|error| format!("LISTEN={}: {error}", config.listen))?;
     let listening = listener.local_addr()?;
     let url = config.public_url.clone().unwrap_or_else(|| format!("http://{listening}"));
-    let stop = stop_signal()?;
+    let stop = stop_signal("stopping: uploads under way are finished first")?;
     announce(&config, listening, &url, app.store());
     let watching = tokio::spawn({
         let app = Arc::clone(&app);
@@ -79,6 +80,30 @@ async fn serve_lambda(settings: Settings) -> Result<(), Box<dyn Error>> {
     lambda::serve(config, app).await.map_err(|error| -> Box<dyn Error> { error })
 }
 
+/// Whether all is done that was asked for.
+#[tokio::main]
+async fn backfill(arguments: BackfillSettings) -> Result<bool, Box<dyn Error>> {
+    let progress = backfill::Progress::new();
+    let settings = arguments.settings.clone().without_listener();
+    telemetry::start_through(progress.log_writer(), settings.log_format, &settings.rust_log)
+        .map_err(|error| bad_filter(&settings, &error))?;
+    let config = Config::new(settings)?;
+    let folder = config.data_dir.join(&config.buckets.uploads);
+    if config.store == StoreKind::Local && !folder.is_dir() {
+        return Err(format!(
+            "DATA_DIR={}: there is no bucket's folder {}",
+            config.data_dir.display(),
+            folder.display()
+        )
+        .into());
+    }
+    let app = Arc::new(App::new(&config, open_store(&config).await?));
+    let stop = stop_signal("stopping: what is under way is finished first")?;
+    let summary = backfill::run(app, arguments, &progress, stop).await;
+    write!(io::stdout(), "{}", summary.text)?;
+    Ok(summary.is_complete)
+}
+
 async fn open_app(settings: Settings) -> Result<(Config, Arc<App>), Box<dyn Error>> {
     start_log(&settings)?;
     let config = Config::new(settings)?;
@@ -93,9 +118,11 @@ async fn open_app(settings: Settings) -> Result<(Config, Arc<App>), Box<dyn Erro
 }
 
 fn start_log(settings: &Settings) -> Result<(), Box<dyn Error>> {
-    telemetry::start(settings.log_format, &settings.rust_log).map_err(|error| {
-        format!("RUST_LOG={:?}: {error}; allowed is such as thumbgate=debug,warn", settings.rust_log).into()
-    })
+    telemetry::start(settings.log_format, &settings.rust_log).map_err(|error| bad_filter(settings, &error))
+}
+
+fn bad_filter(settings: &Settings, error: &dyn Error) -> Box<dyn Error> {
+    format!("RUST_LOG={:?}: {error}; allowed is such as thumbgate=debug,warn", settings.rust_log).into()
 }
 
 async fn open_store(config: &Config) -> Result<Store, Box<dyn Error>> {
@@ -126,22 +153,26 @@ fn announce(config: &Config, listening: SocketAddr, url: &str, store: &Store) {
     );
 }
 
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+fn stop_signal(says: &'static str) -> io::Result<impl Future<Output = ()>> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        info!("stopping: uploads under way are finished first");
+        info!("{says}");
     })
 }
 
 fn thumbnail(arguments: &thumbgate::config::ThumbnailFiles) -> ExitCode {
-    match files::run(arguments, &mut io::stdout().lock()) {
+    ended(files::run(arguments, &mut io::stdout().lock()).map_err(Into::into))
+}
+
+fn ended(all_went_well: Result<bool, Box<dyn Error>>) -> ExitCode {
+    match all_went_well {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(error) => complain(&error),
+        Err(error) => complain(&*error),
     }
 }
 
