@@ -26,7 +26,7 @@ pub use summary::Summary;
 
 use crate::app::{App, Error, with_causes};
 use crate::config::BackfillSettings;
-use crate::store::{ListFrom, Listed, Page};
+use crate::store::{self, Bucket, ListFrom, Listed, Page};
 use frontier::Frontier;
 use listing::Source;
 use tally::{Counts, Phase};
@@ -50,6 +50,8 @@ pub(crate) enum Halt {
     NothingWorks,
     #[error("given up: the bucket can't be listed: {0}")]
     Unlisted(String),
+    #[error("not begun: the bucket {bucket} can't be used: {cause}")]
+    Unusable { bucket: String, cause: String },
 }
 
 /// What has become of an object.
@@ -84,6 +86,9 @@ pub async fn run(
 ) -> Summary {
     let begun = Instant::now();
     let run = Arc::new(Run::new(app, settings));
+    if let Err(halt) = check_buckets(&run).await {
+        return Summary::of(&run, Some(&halt), begun.elapsed());
+    }
     let mut beside = JoinSet::new();
     beside.spawn(originals::count_ahead(Arc::clone(&run)));
     beside.spawn({
@@ -103,7 +108,19 @@ pub async fn run(
     };
     progress.clear();
     beside.shutdown().await;
-    Summary::of(&run, end.err(), begun.elapsed())
+    Summary::of(&run, end.err().as_ref(), begun.elapsed())
+}
+
+/// A bucket that is missing, or forbidden, is not one that is down and may come back.
+async fn check_buckets(run: &Run) -> Result<(), Halt> {
+    let store = run.app.store();
+    for bucket in [Bucket::Uploads, Bucket::Thumbnails] {
+        store.check(bucket).await.map_err(|error| {
+            let (bucket, cause) = (store.name_of(bucket).to_owned(), with_causes(&error));
+            Halt::Unusable { bucket, cause }
+        })?;
+    }
+    Ok(())
 }
 
 async fn whole(run: &Arc<Run>) -> Result<(), Halt> {
@@ -139,7 +156,9 @@ where
             break Err(halt);
         }
         if under_way.len() >= at_once {
-            run.ended(under_way.join_next().await);
+            if let Some(outcome) = under_way.join_next().await {
+                run.ended(&outcome);
+            }
             continue;
         }
         match source.next(run).await {
@@ -153,7 +172,7 @@ where
         }
     };
     while let Some(outcome) = under_way.join_next().await {
-        run.ended(Some(outcome));
+        run.ended(&outcome);
     }
     end.and_then(|()| run.may_go_on())
 }
@@ -219,23 +238,23 @@ impl Run {
             counts.failed_in_a_row
         };
         match error {
-            Error::Store(crate::store::Error::Down { .. }) => self.give_up(Halt::StoreDown),
+            Error::Store(store::Error::Down { .. }) => self.give_up(Halt::StoreDown),
             _ if in_a_row >= MOST_FAILURES_IN_A_ROW => self.give_up(Halt::NothingWorks),
             _ => {}
         }
         Fate::Undone
     }
 
-    fn ended(&self, outcome: Option<Result<(Option<u64>, Fate), JoinError>>) {
+    fn ended(&self, outcome: &Result<(Option<u64>, Fate), JoinError>) {
         match outcome {
-            None | Some(Ok((None, _))) => {}
-            Some(Ok((Some(number), fate))) => lock(&self.frontier).end(number, fate == Fate::Done),
+            Ok((None, _)) => {}
+            Ok((Some(number), fate)) => lock(&self.frontier).end(*number, *fate == Fate::Done),
             // The log has the panic. Which object it was is not known here: its place in the listing stays open.
-            Some(Err(_)) => self.count(|counts| counts.failed += 1),
+            Err(_) => self.count(|counts| counts.failed += 1),
         }
     }
 
-    async fn page(&self, bucket: crate::store::Bucket, prefix: &str, from: ListFrom<'_>) -> Result<Page, Error> {
+    async fn page(&self, bucket: Bucket, prefix: &str, from: ListFrom<'_>) -> Result<Page, Error> {
         self.count(|counts| counts.lists += 1);
         Ok(self.app.store().list(bucket, prefix, from).await?)
     }

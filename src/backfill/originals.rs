@@ -102,6 +102,7 @@ pub(super) async fn work(run: Arc<Run>, listed: Listed) -> Fate {
     }
 }
 
+#[derive(Clone, Copy)]
 enum Made {
     Created,
     Current,

@@ -19,11 +19,11 @@ pub struct Summary {
 }
 
 impl Summary {
-    pub(super) fn of(run: &Run, halt: Option<Halt>, elapsed: Duration) -> Self {
+    pub(super) fn of(run: &Run, halt: Option<&Halt>, elapsed: Duration) -> Self {
         let (counts, settings) = (run.counts(), &run.settings);
         let name_of = |bucket| run.app.store().name_of(bucket);
         let how = if settings.dry_run { "dry run" } else { "backfill" };
-        let end = halt.as_ref().map_or_else(|| "done".into(), Halt::to_string);
+        let end = halt.map_or_else(|| "done".into(), Halt::to_string);
         let uploads = name_of(Bucket::Uploads);
         let mut text = format!("{how} of {uploads}: {end} after {:.1} seconds\n", elapsed.as_secs_f64());
         let lines = if settings.dry_run { lines_of_look(&counts) } else { lines_of_run(&counts) };

@@ -178,6 +178,15 @@ fn what_fails_is_named_and_makes_the_whole_fail() {
     assert!(failed.contains("a.jpg") && failed.contains("ERROR"), "{failed}");
     fs::remove_dir(server.file("thumbnails", "a-thumbnail.jpg")).unwrap();
     assert_eq!(server.backfill(&[]).outcome(), "1 1 0 0: 0", "once it is mended");
+
+    for number in 0..130 {
+        server.lay(&format!("c/{number}.jpg"), &jpeg(30, 20));
+        fs::create_dir_all(server.file("thumbnails", &format!("c/{number}-thumbnail.jpg"))).unwrap();
+    }
+    let ended = server.backfill(&[]);
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.said.contains("given up: 100 objects in a row failed"), "{}", ended.said);
+    assert!(ended.said.contains("go on with --after 'b.jpg'"), "not behind what failed: {}", ended.said);
 }
 
 #[test]
@@ -218,17 +227,15 @@ fn a_run_that_is_stopped_says_where_to_go_on() {
 #[test]
 fn settings_that_stop_the_start() {
     let server = Server::start();
-    let table: &[(&[&str], &[(&str, &str)], &str)] = &[
-        (&["--since", "last week"], &[], "7d"),
-        (&["--concurrency", "0"], &[], "1..=256"),
-        (&[], &[("DATA_DIR", "./elsewhere")], "no bucket's folder"),
-        (&[], &[("RUST_LOG", "a=b=c")], "thumbgate=debug"),
-        (&[], &[("UPLOAD_BUCKET", "marketing-thumbnails-bucket")], "must differ"),
-    ];
-    for (arguments, variables, expected) in table {
-        let output = command(server.folder.path(), variables).arg("backfill").args(*arguments).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success() && said.contains(expected), "{arguments:?} {variables:?}: {said}");
+    for (option, value, expected) in [
+        ("--since", "last week", "7d"),
+        ("--concurrency", "0", "1..=256"),
+        ("--data-dir", "./elsewhere", "no bucket's folder"),
+        ("--rust-log", "a=b=c", "thumbgate=debug"),
+        ("--upload-bucket", "marketing-thumbnails-bucket", "must differ"),
+    ] {
+        let ended = server.backfill(&[option, value]);
+        assert!(ended.code != Some(0) && ended.log.contains(expected), "{option} {value}: {}", ended.log);
     }
     assert!(!server.folder.path().join("elsewhere").exists(), "a wrong folder is not made");
     let open = command(server.folder.path(), &[("LISTEN", "0.0.0.0:80")]).arg("backfill").output().unwrap();
