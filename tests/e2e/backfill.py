@@ -427,7 +427,7 @@ def a_terminal_gets_a_bar() -> None:
     try:
         bucket = folder / "data" / "marketing-uploads-bucket"
         bucket.mkdir(parents=True)
-        for key, content in originals(900).items():
+        for key, content in originals(200).items():
             (bucket / key.rsplit("/", 1)[-1]).write_bytes(content)
         process = subprocess.Popen(
             [PROGRAM, "backfill", "--concurrency", "1"], cwd=folder, env=bare_environment(folder) | {"TERM": "xterm"},
@@ -441,7 +441,7 @@ def a_terminal_gets_a_bar() -> None:
         equal((process.wait(timeout=10), b"done after" in process.stdout.read()), (0, True), "how it ended")
         process.stdout.close()
         text = shown.decode(errors="replace")
-        assert re.search(r"\d+/900 originals, [\d.]+/s, .+ left: \d+ created", text), f"a bar with rate and time left: {text}"
+        assert re.search(r"\d+/200 originals, [\d.]+/s, .+ left: \d+ created", text), f"a bar with rate and time left: {text}"
         contains(text, "no thumbnail can be made of this file", "warnings beside the bar")
         assert "thumbnail created" not in text and not text.lstrip().startswith("{"), f"text, and no line for each: {text}"
     finally:
