@@ -19,8 +19,8 @@ pub(super) struct Requests {
 }
 
 impl Requests {
-    /// What a run will send that finds what a dry run found: of each original a head of its thumbnail, and one of its own
-    /// where that is there; a read, a write and another head to make one. Where only a comparison can tell whether
+    /// What a run will send that finds what a dry run found: for each original a head of its thumbnail, and one of its
+    /// own where that is there; a read, a write and another head to make one. Where only a comparison can tell whether
     /// one has to be made, it counts as made.
     pub(super) fn of_run(counts: &Counts) -> Self {
         let replaced = counts.stale + counts.unsure;

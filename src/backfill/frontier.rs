@@ -6,8 +6,8 @@ use std::mem;
 /// What is not done yet, and what is done behind it.
 #[derive(Debug, Default)]
 pub(super) struct Frontier {
-    /// In the listing's order. Neighbours that are done become one, so that there are never more than twice as many as are
-    /// under way.
+    /// In the listing's order. Neighbours that are done become one, so that there are never more than twice as many as
+    /// are under way.
     pieces: Vec<(Piece, String)>,
     last_number: u64,
     last_begun: Option<String>,

@@ -39,7 +39,7 @@ AT_ONCE = 16
 class Backfill:
     """A run under way, watched: its log, and the most memory that it had."""
 
-    def __init__(self, settings: dict[str, str], *arguments: str, folder: Path = Path("/tmp")) -> None:
+    def __init__(self, settings: dict[str, str], *arguments: str, folder: Path = Path("/")) -> None:
         command = [PROGRAM, "backfill", "--report-every", "100ms", *arguments]
         self.process = subprocess.Popen(
             command, env=bare_environment(Path("/")) | settings, cwd=folder, stdin=subprocess.DEVNULL,
