@@ -1,7 +1,7 @@
 //! The use cases, and the only caller of the thumbnail core.
 //!
 //! [`store_upload`] is the way in, [`thumbnail_stored_object`] that of files which are in the store
-//! already; [`open`] and [`stat`] are the ways out. What they share, and the
+//! already, [`mend_thumbnail`] that of thumbnails which may have lost them; [`open`] and [`stat`] are the ways out. What they share, and the
 //! memory and cores that they may use, is in [`App`].
 
 mod admission;
@@ -10,6 +10,7 @@ mod buffer;
 mod janitor;
 mod locks;
 mod memory;
+mod orphans;
 mod pair;
 mod stored;
 mod upload;
@@ -28,7 +29,8 @@ pub use crate::hex::hex;
 pub use crate::store::with_causes;
 pub use admission::Room;
 pub use buffer::Buffer;
-pub use stored::{Outcome, mark_rejected, thumbnail_stored_object};
+pub use orphans::{Mended, mend_thumbnail};
+pub use stored::{Outcome, State, mark_rejected, state_of, thumbnail_object_at_rest, thumbnail_stored_object};
 pub use upload::{Facts, Stored, Storing, Times, Upload, milliseconds, store_upload, withdraw};
 
 use crate::config::Config;

@@ -2,6 +2,7 @@
 //! (but the AWS SDK, for its own `AWS_*`, and OpenTelemetry's, for its `OTEL_*`).
 
 mod access;
+mod backfill;
 mod parse;
 
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use clap_complete::Shell;
 use thumbnail::{Fit, Limits, Options};
 
 pub use access::{Access, AccessSettings, RateLimit};
+pub use backfill::BackfillSettings;
 
 use crate::api_key::{self, KeyName};
 use crate::key::Layout;
@@ -49,6 +51,8 @@ pub enum Role {
     Serve(Box<Settings>),
     /// Make thumbnails of files, without a server
     Thumbnail(ThumbnailFiles),
+    /// Make the thumbnails that are missing or stale for what lies in the uploads bucket
+    Backfill(Box<BackfillSettings>),
     /// Ask a running server whether it is alive; for container probes
     Health {
         /// The server's address

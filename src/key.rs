@@ -14,6 +14,8 @@ pub const EXTENSIONS: [&str; 3] = ["jpg", "jpeg", "png"];
 const MAX_SEGMENT_BYTES: usize = 200;
 /// The longest key in bytes: S3 stops at 1,024; a UUID in front and `-thumbnail` come on top.
 const MAX_KEY_BYTES: usize = 900;
+/// S3's own limit, which keys of others come up to.
+const MAX_STORED_KEY_BYTES: usize = 1024;
 const SUFFIX: &str = "-thumbnail";
 
 /// RFC 3986: everything but unreserved characters is encoded within a segment.
@@ -94,6 +96,11 @@ impl OriginalKey {
     pub fn thumbnail(&self) -> String {
         let dot = self.0.rfind('.').unwrap_or(self.0.len());
         format!("{}{SUFFIX}{}", &self.0[..dot], &self.0[dot..])
+    }
+
+    /// Whether the thumbnail's key is one that a store takes.
+    pub fn leaves_room_for_thumbnail(&self) -> bool {
+        self.0.len() + SUFFIX.len() <= MAX_STORED_KEY_BYTES
     }
 
     fn laid_out(name: String, layout: Layout) -> Self {

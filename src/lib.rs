@@ -3,7 +3,8 @@
 //! ```text
 //!  browser, curl, Uppy ──▶ http/upload ──┐                   ┌▶ crates/thumbnail   (pure, synchronous)
 //!  API Gateway event ──▶ lambda ──▶ http ┼──▶ app (use cases) ┤
-//!  S3 ObjectCreated ──▶ lambda ▶ s3_event ┘                   └▶ store: local folder | S3
+//!  S3 ObjectCreated ──▶ lambda ▶ s3_event ┤                   └▶ store: local folder | S3
+//!  what lies in the bucket ──▶ backfill ──┘
 //!  answers: app::Error ─▶ http/problem (a status) | s3_event (dropped with a warning, or tried again)
 //! ```
 //!
@@ -16,6 +17,7 @@
 
 pub mod api_key;
 pub mod app;
+pub mod backfill;
 pub mod config;
 pub mod files;
 pub mod health;

@@ -1,7 +1,7 @@
 //! Wiring: which role, which settings, what is handed to what.
 
 use std::error::Error;
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use std::time::Duration;
 use clap::Parser;
 use thumbgate::api_key::print_new;
 use thumbgate::app::{App, with_causes};
-use thumbgate::config::{Cli, Config, KeyCommand, Role, Settings, StoreKind};
+use thumbgate::config::{BackfillSettings, Cli, Config, KeyCommand, Role, Settings, StoreKind};
 use thumbgate::http::{Limiter, Web, router};
 use thumbgate::metrics::{emf, prometheus};
 use thumbgate::store::local::Local;
 use thumbgate::store::s3::S3;
 use thumbgate::store::{Backend, Bucket, Store};
 use thumbgate::telemetry::Telemetry;
-use thumbgate::{files, health, help, lambda, server, telemetry};
+use thumbgate::{backfill, files, health, help, lambda, server, telemetry};
 #[cfg(not(target_env = "msvc"))]
 use tikv_jemallocator::Jemalloc;
 use tokio::net::TcpListener;
@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         None if cli.serve.aws_lambda_runtime_api.is_some() => serve_lambda(cli.serve),
         None => serve(cli.serve),
         Some(Role::Serve(settings)) => serve(*settings),
+        Some(Role::Backfill(settings)) => return ended(backfill(*settings)),
         Some(Role::Thumbnail(arguments)) => return thumbnail(&arguments),
         Some(Role::Health { url }) => health::run(&url).map_err(Into::into),
         Some(Role::Key(KeyCommand::New { name })) => {
@@ -63,7 +64,7 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
         TcpListener::bind(config.listen).await.map_err(|error| format!("LISTEN={}: {error}", config.listen))?;
     let listening = listener.local_addr()?;
     let url = config.public_url.clone().unwrap_or_else(|| format!("http://{listening}"));
-    let stop = stop_signal()?;
+    let stop = stop_signal("stopping: uploads under way are finished first")?;
     announce(&config, listening, &url, app.store());
     let watching = tokio::spawn({
         let (app, figures) = (Arc::clone(&app), figures.clone());
@@ -92,6 +93,30 @@ async fn serve_lambda(settings: Settings) -> Result<(), Box<dyn Error>> {
     // Before the first event the time costs nothing; but a store that hangs must not end the function.
     let _ = timeout(WARM_UP, app.warm_up()).await;
     lambda::serve(config, app, emf::install()?, telemetry).await.map_err(|error| -> Box<dyn Error> { error })
+}
+
+/// Whether all is done that was asked for.
+#[tokio::main]
+async fn backfill(arguments: BackfillSettings) -> Result<bool, Box<dyn Error>> {
+    let progress = backfill::Progress::new();
+    let settings = arguments.settings.clone().without_listener();
+    let _telemetry =
+        telemetry::start(progress.log_writer(), settings.log_format, &settings.rust_log, &settings.traces)?;
+    let config = Config::new(settings)?;
+    let folder = config.data_dir.join(&config.buckets.uploads);
+    if config.store == StoreKind::Local && !folder.is_dir() {
+        return Err(format!(
+            "DATA_DIR={}: there is no bucket's folder {}",
+            config.data_dir.display(),
+            folder.display()
+        )
+        .into());
+    }
+    let app = Arc::new(App::new(&config, open_store(&config).await?));
+    let stop = stop_signal("stopping: what is under way is finished first")?;
+    let summary = backfill::run(app, arguments, &progress, stop).await;
+    write!(io::stdout(), "{}", summary.text)?;
+    Ok(summary.is_complete)
 }
 
 async fn open_app(settings: Settings) -> Result<(Config, Arc<App>), Box<dyn Error>> {
@@ -138,22 +163,26 @@ fn announce(config: &Config, listening: SocketAddr, url: &str, store: &Store) {
     );
 }
 
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+fn stop_signal(says: &'static str) -> io::Result<impl Future<Output = ()>> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        info!("stopping: uploads under way are finished first");
+        info!("{says}");
     })
 }
 
 fn thumbnail(arguments: &thumbgate::config::ThumbnailFiles) -> ExitCode {
-    match files::run(arguments, &mut io::stdout().lock()) {
+    ended(files::run(arguments, &mut io::stdout().lock()).map_err(Into::into))
+}
+
+fn ended(all_went_well: Result<bool, Box<dyn Error>>) -> ExitCode {
+    match all_went_well {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(error) => complain(&error),
+        Err(error) => complain(&*error),
     }
 }
 

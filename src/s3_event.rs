@@ -13,9 +13,6 @@ use crate::key::OriginalKey;
 use crate::metrics::{self, Event};
 use crate::store::Bucket;
 
-/// S3's own limit for keys, in bytes.
-const MAX_KEY_BYTES: usize = 1024;
-
 /// A notification with any number of records, as S3 and servers that speak its protocol send it.
 #[derive(Debug, Deserialize)]
 pub struct Notification {
@@ -111,7 +108,7 @@ async fn handle_one(app: &Arc<App>, record: &Record) -> Result<Event, Error> {
         warn!(file_name = key, "invalid file type uploaded");
         return Ok(Event::Rejected);
     };
-    if original.thumbnail().len() > MAX_KEY_BYTES {
+    if !original.leaves_room_for_thumbnail() {
         warn!(key, "the key is so long that there is no room for the thumbnail's");
         mark_rejected(app, &key, None, "invalid-filename").await?;
         return Ok(Event::Rejected);
@@ -126,6 +123,8 @@ async fn handle_one(app: &Arc<App>, record: &Record) -> Result<Event, Error> {
             info!(key, "the original is gone");
             Event::Gone
         }
+        // Its own event comes once it is complete.
+        Outcome::UnderWay => Event::Ignored,
         Outcome::Rejected { version_id, error } => {
             let code = code_of(&error);
             warn!(key, version_id, code, detail = with_causes(&error), "no thumbnail can be made of this file");

@@ -6,7 +6,7 @@
 //! so of two that work on one key the later one begins again.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -37,6 +37,8 @@ pub enum Outcome {
     Current,
     /// There is no original under the key any more.
     Gone,
+    /// It is not of the original that is there, but may be about to be: see [`thumbnail_object_at_rest`].
+    UnderWay,
     /// No thumbnail can be made of the original.
     Rejected {
         /// The version that was looked at; none where the bucket keeps none.
@@ -46,19 +48,67 @@ pub enum Outcome {
     },
 }
 
+/// What there is of an original's thumbnail, as far as can be told without reading the original.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// There is none.
+    Missing,
+    /// It is of this very original.
+    Current,
+    /// It is of another original.
+    Stale,
+    /// There is one; of what, only the original's bytes can tell.
+    Unsure,
+    /// There is no original under the key any more.
+    Gone,
+}
+
 /// Makes sure that the newest original under a key has its thumbnail.
 ///
 /// # Errors
 /// [`Error::Busy`], [`Error::Store`] and [`Error::Internal`]: trying again later can help.
 pub async fn thumbnail_stored_object(app: &Arc<App>, key: &OriginalKey) -> Result<Outcome, Error> {
+    thumbnail_object_at_rest(app, key, Duration::ZERO).await
+}
+
+/// The same for who is not told of a key by an event, which would come again once an upload is complete: a pair of
+/// which a part was written less than `min_age` ago, by an upload, is left alone.
+///
+/// # Errors
+/// As for [`thumbnail_stored_object`].
+pub async fn thumbnail_object_at_rest(app: &Arc<App>, key: &OriginalKey, min_age: Duration) -> Result<Outcome, Error> {
     app.admit().await?;
     let _turn = app.keys.lock(key.as_str()).await;
     for _ in 0..TRIES {
-        if let Some(outcome) = attempt(app, key).await? {
+        if let Some(outcome) = attempt(app, key, min_age).await? {
             return Ok(outcome);
         }
     }
     Err(Error::Store(store::Error::Changed))
+}
+
+/// Looks, and does nothing.
+///
+/// # Errors
+/// The store's.
+pub async fn state_of(app: &App, key: &OriginalKey) -> Result<State, Error> {
+    app.admit().await?;
+    let Some(thumbnail) = found(app.store.head(Bucket::Thumbnails, &key.thumbnail()).await)? else {
+        return Ok(State::Missing);
+    };
+    let Some(original) = found(app.store.head(Bucket::Uploads, key.as_str()).await)? else {
+        return Ok(State::Gone);
+    };
+    let both = |one: &Option<String>, other: &Option<String>| one.is_some() && other.is_some();
+    Ok(match () {
+        () if is_made_of(&thumbnail, &original) => State::Current,
+        () if both(&thumbnail.metadata.source_version_id, &original.version_id)
+            || both(&thumbnail.metadata.source_sha256, &original.metadata.sha256) =>
+        {
+            State::Stale
+        }
+        () => State::Unsure,
+    })
 }
 
 /// Remembers that no thumbnail can be made of a version of an original, for those who ask for it.
@@ -73,19 +123,25 @@ pub async fn mark_rejected(app: &App, key: &str, version_id: Option<&str>, code:
 }
 
 /// One look at the key, and what follows from it; none where it changed meanwhile.
-async fn attempt(app: &Arc<App>, key: &OriginalKey) -> Result<Option<Outcome>, Error> {
+async fn attempt(app: &Arc<App>, key: &OriginalKey, min_age: Duration) -> Result<Option<Outcome>, Error> {
     let thumbnail = found(app.store.head(Bucket::Thumbnails, &key.thumbnail()).await)?;
     // Of a file without a thumbnail more is wanted than its head: the one question can be saved.
     if let Some(thumbnail) = &thumbnail {
         match found(app.store.head(Bucket::Uploads, key.as_str()).await)? {
             None => return Ok(Some(Outcome::Gone)),
             Some(original) if is_made_of(thumbnail, &original) => return Ok(Some(Outcome::Current)),
+            Some(original) if may_be_under_way(&[thumbnail, &original], min_age) => {
+                return Ok(Some(Outcome::UnderWay));
+            }
             Some(_) => {}
         }
     }
     let Some(download) = found(app.store.get(Bucket::Uploads, key.as_str(), None).await)? else {
         return Ok(Some(Outcome::Gone));
     };
+    if thumbnail.is_none() && may_be_under_way(&[&download.stat], min_age) {
+        return Ok(Some(Outcome::UnderWay));
+    }
     let (limit, actual) = (app.max_stored_bytes, download.stat.bytes);
     if actual > limit {
         let error = Error::TooManyBytes { limit, actual };
@@ -201,8 +257,22 @@ fn is_made_of(thumbnail: &Stat, original: &Stat) -> bool {
         || same(&thumbnail.metadata.source_sha256, &original.metadata.sha256)
 }
 
+/// Whether what was written last was written by an upload, and not long ago: then its partner may follow, or it may be
+/// taken back.
+fn may_be_under_way(pair: &[&Stat], min_age: Duration) -> bool {
+    let last = pair.iter().map(|stat| stat.modified).max();
+    pair.iter()
+        .filter(|stat| Some(stat.modified) == last)
+        .any(|stat| stat.metadata.upload_id.is_some() && is_younger(stat, min_age))
+}
+
+/// Clocks that disagree count as young.
+pub(super) fn is_younger(stat: &Stat, min_age: Duration) -> bool {
+    stat.modified.elapsed().unwrap_or_default() < min_age
+}
+
 /// What is there, or nothing; being absent is no failure.
-fn found<T>(there: Result<T, store::Error>) -> Result<Option<T>, Error> {
+pub(super) fn found<T>(there: Result<T, store::Error>) -> Result<Option<T>, Error> {
     match there {
         Ok(there) => Ok(Some(there)),
         Err(store::Error::NotFound) => Ok(None),

@@ -6,7 +6,8 @@ use super::local::Local;
 use super::s3::S3;
 use super::watch::{self, Watch, in_time};
 use super::{
-    Announced, Bucket, Condition, Download, Error, Object, Range, ReadMethod, Shown, Stat, WriteLink, Written,
+    Announced, Bucket, Condition, Download, Error, ListFrom, Object, Page, Range, ReadMethod, Shown, Stat, WriteLink,
+    Written,
 };
 use crate::metrics::{self, Operation};
 
@@ -119,6 +120,20 @@ impl Store {
             }
         };
         counted(Operation::Get, self.watch.over(bucket, 0, work).await)
+    }
+
+    /// A page of the objects whose keys begin with the prefix.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`], [`Error::Unavailable`] or [`Error::Refused`].
+    pub async fn list(&self, bucket: Bucket, prefix: &str, from: ListFrom<'_>) -> Result<Page, Error> {
+        let work = async {
+            match &self.backend {
+                Backend::Local(local) => local.list(bucket, prefix, from).await,
+                Backend::S3(s3) => s3.list(bucket, prefix, from).await,
+            }
+        };
+        counted(Operation::List, self.watch.over(bucket, 0, work).await)
     }
 
     /// Removes one version for good, so that the one before it is the newest again. Removing what is

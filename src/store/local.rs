@@ -21,6 +21,7 @@ mod counter;
 mod failure;
 mod folder;
 mod layout;
+mod list;
 mod lock;
 mod open;
 mod read;
@@ -41,7 +42,9 @@ pub use self::open::OpenError;
 
 use self::layout::Place;
 use super::watch::operation_time;
-use super::{Bucket, BucketNames, Condition, Download, Error, Object, Range, Stat, Written};
+use super::{
+    Bucket, BucketNames, Condition, Download, Error, ListFrom, Object, PAGE_OBJECTS, Page, Range, Stat, Written,
+};
 
 /// How much of a file is read at a time.
 const READ_BYTES: u64 = 32 * 1024;
@@ -112,6 +115,20 @@ impl Local {
         let capacity = usize::try_from(length.clamp(1, READ_BYTES)).unwrap_or(usize::MAX);
         let reader = tokio::fs::File::from_std(file).take(length);
         Ok(Download { stat, part, body: Box::pin(ReaderStream::with_capacity(reader, capacity)) })
+    }
+
+    /// A page of the files whose keys begin with the prefix, also of those that were put here by hand.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the folder can't be read.
+    pub async fn list(&self, bucket: Bucket, prefix: &str, from: ListFrom<'_>) -> Result<Page, Error> {
+        let root = Arc::clone(self.root(bucket));
+        let prefix = prefix.to_owned();
+        let after = match from {
+            ListFrom::Beginning => None,
+            ListFrom::After(key) | ListFrom::Next(key) => Some(key.to_owned()),
+        };
+        blocking(move || Ok(list::page(&root, &prefix, after.as_deref(), PAGE_OBJECTS.into())?)).await
     }
 
     /// Removes one version for good; of the newest, the one before it becomes the newest again. Removing what

@@ -94,6 +94,9 @@ pub fn cache_control(layout: Layout, is_private: bool) -> &'static str {
     }
 }
 
+/// What the version of an object is called that was written before its bucket kept versions.
+pub const VERSION_OF_OLD: &str = "null";
+
 /// When a write may take place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
@@ -123,6 +126,8 @@ pub struct Stat {
     pub version_id: Option<String>,
     /// What tells this content from any other under the key: S3's entity tag, a file's size and time.
     pub revision: String,
+    /// When it was written, by the store's clock.
+    pub modified: SystemTime,
     /// What is remembered beside the bytes.
     pub metadata: Metadata,
 }
@@ -228,6 +233,41 @@ pub struct Download {
     /// The bytes, in order.
     pub body: ByteStream,
 }
+
+/// An object as a listing shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its key.
+    pub key: String,
+    /// The newest version's size in bytes.
+    pub bytes: u64,
+    /// When the newest version was written, by the store's clock.
+    pub modified: SystemTime,
+}
+
+/// Where a listing begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListFrom<'a> {
+    /// With the first key.
+    Beginning,
+    /// Behind this key, whether there is such an object or not.
+    After(&'a str),
+    /// Where the page before it ended: its [`Page::next`].
+    Next(&'a str),
+}
+
+/// A part of a listing, of at most 1,000 objects, in the store's order. On S3 and in a folder that is the order of the
+/// keys' bytes; some servers that speak S3's protocol have orders of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The objects; where the newest version of a key is a deletion there is none.
+    pub objects: Vec<Listed>,
+    /// What to ask for the next part with; none behind the last.
+    pub next: Option<String>,
+}
+
+/// The most objects on a page: S3 gives no more.
+const PAGE_OBJECTS: u16 = 1_000;
 
 /// Bytes as they come.
 pub type ByteStream = Pin<Box<dyn Stream<Item = std::io::Result<Bytes>> + Send>>;

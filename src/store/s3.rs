@@ -17,17 +17,18 @@ use aws_sdk_s3::config::{
 use aws_sdk_s3::error::{BoxError, DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::put_object::PutObjectOutput;
 use aws_sdk_s3::presigning::PresigningConfig;
-use aws_sdk_s3::primitives::ByteStream as SdkBytes;
-use aws_sdk_s3::types::{BucketVersioningStatus, Tag, Tagging};
+use aws_sdk_s3::primitives::{ByteStream as SdkBytes, DateTime};
+use aws_sdk_s3::types::{BucketVersioningStatus, EncodingType, Tag, Tagging};
 use aws_sigv4::http_request::SignableBody;
 use aws_smithy_runtime_api::client::orchestrator::Metadata as SdkMetadata;
 use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use futures_util::stream;
+use percent_encoding::percent_decode_str;
 
 use super::watch::{ATTEMPTS, attempt_time};
 use super::{
-    Announced, Bucket, BucketNames, ByteStream, Condition, Download, Error, Metadata, Object, Range, ReadMethod, Shown,
-    Stat, WriteLink, Written,
+    Announced, Bucket, BucketNames, ByteStream, Condition, Download, Error, ListFrom, Listed, Metadata, Object,
+    PAGE_OBJECTS, Page, Range, ReadMethod, Shown, Stat, WriteLink, Written,
 };
 use crate::metrics::{self, Operation};
 
@@ -102,6 +103,7 @@ impl S3 {
             content_type: output.content_type.unwrap_or_default(),
             version_id: real_version(output.version_id),
             revision: output.e_tag.unwrap_or_default(),
+            modified: time_of(output.last_modified),
             metadata: read_metadata(output.metadata),
         })
     }
@@ -120,9 +122,35 @@ impl S3 {
             content_type: output.content_type.unwrap_or_default(),
             version_id: real_version(output.version_id),
             revision: output.e_tag.unwrap_or_default(),
+            modified: time_of(output.last_modified),
             metadata: read_metadata(output.metadata),
         };
         Ok(Download { stat, part: part.map(|(from, to, _)| (from, to)), body: stream_of(output.body) })
+    }
+
+    /// Keys may hold what XML can't, so that they are asked for in percent-encoding. A page is told by the token of the
+    /// one before: not every server lists by keys, and such tokens are right on all of them.
+    pub(super) async fn list(&self, bucket: Bucket, prefix: &str, from: ListFrom<'_>) -> Result<Page, Error> {
+        let (after, token) = match from {
+            ListFrom::Beginning => (None, None),
+            ListFrom::After(key) => (Some(key.into()), None),
+            ListFrom::Next(token) => (None, Some(token.into())),
+        };
+        let request = self.client.list_objects_v2().bucket(self.names.of(bucket)).prefix(prefix);
+        let request = request.max_keys(PAGE_OBJECTS.into()).encoding_type(EncodingType::Url);
+        let output = request.set_start_after(after).set_continuation_token(token).send().await;
+        let output = output.map_err(|error| failed(&error))?;
+        let is_encoded = output.encoding_type == Some(EncodingType::Url);
+        let objects = output.contents.unwrap_or_default().into_iter().map(|object| {
+            let key = object.key.unwrap_or_default();
+            Listed {
+                key: if is_encoded { decoded(&key) } else { key },
+                bytes: object.size.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0),
+                modified: time_of(object.last_modified),
+            }
+        });
+        let is_truncated = output.is_truncated == Some(true);
+        Ok(Page { objects: objects.collect(), next: output.next_continuation_token.filter(|_| is_truncated) })
     }
 
     pub(super) async fn remove(&self, bucket: Bucket, key: &str, version_id: Option<&str>) -> Result<(), Error> {
@@ -355,6 +383,16 @@ fn timeouts_for(bytes: u64) -> TimeoutConfig {
 /// Buckets without versions give none, or the text `null` where versioning is suspended.
 fn real_version(version_id: Option<String>) -> Option<String> {
     version_id.filter(|version_id| version_id != "null" && !version_id.is_empty())
+}
+
+/// An object of which it is not told counts as just written: nothing that goes by age then takes it for old.
+fn time_of(modified: Option<DateTime>) -> SystemTime {
+    modified.and_then(|modified| modified.try_into().ok()).unwrap_or_else(SystemTime::now)
+}
+
+/// A key of a listing; a space is written as in HTML forms.
+fn decoded(key: &str) -> String {
+    percent_decode_str(&key.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
 
 const UPLOAD_ID: &str = "upload-id";

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on is a failed test")]
 #![expect(unreachable_pub, reason = "nothing is reachable from outside a test binary")]
 
+mod backfill;
 mod breaker;
 mod client;
 mod downloads;

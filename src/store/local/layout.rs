@@ -10,7 +10,7 @@ use super::failure::{Doing, Failure};
 pub(super) const HIDDEN: &str = ".thumbgate";
 
 /// As on S3.
-const LONGEST_KEY: usize = 1024;
+pub(super) const LONGEST_KEY: usize = 1024;
 /// What file systems allow a file's name to have.
 const LONGEST_NAME: usize = 255;
 /// What a key ends in, in any case.
@@ -120,13 +120,19 @@ fn relative(key: &str) -> Option<PathBuf> {
 }
 
 /// The folder of a key's segment: marked where a key could end in the same name.
-fn folder_name(segment: &str) -> Option<String> {
+pub(super) fn folder_name(segment: &str) -> Option<String> {
     let name = if is_picture(segment) { format!("{segment}~") } else { segment.to_owned() };
     (is_safe(segment) && name.len() <= LONGEST_NAME).then_some(name)
 }
 
+/// The key's segment that a folder stands for; none where this store could not have made the folder.
+pub(super) fn segment_of(folder: &str) -> Option<&str> {
+    let segment = folder.strip_suffix('~').unwrap_or(folder);
+    (folder_name(segment).as_deref() == Some(folder)).then_some(segment)
+}
+
 /// A leading dot covers `.`, `..` and the hidden folder; `:` is a drive or a stream on some systems.
-fn is_safe(segment: &str) -> bool {
+pub(super) fn is_safe(segment: &str) -> bool {
     let is_bad = |c: char| c.is_control() || matches!(c, '\\' | '~' | ':');
     !segment.is_empty() && segment.len() <= LONGEST_NAME && !segment.starts_with('.') && !segment.contains(is_bad)
 }

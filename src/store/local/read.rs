@@ -64,6 +64,7 @@ pub(super) fn by_hand(place: &Place, file: &File, identity: Identity) -> Result<
         content_type: if place.is_png() { "image/png" } else { "image/jpeg" }.to_owned(),
         version_id: None,
         revision: identity.revision(),
+        modified: identity.time(),
         metadata: Metadata { sha256, ..Metadata::default() },
     })
 }

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +47,11 @@ impl Identity {
         Self { bytes: facts.len(), modified }
     }
 
+    /// When the file was modified; times before 1970 count as its beginning.
+    pub(super) fn time(self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_nanos(u64::try_from(self.modified).unwrap_or(0))
+    }
+
     /// The same as text.
     pub(super) fn revision(self) -> String {
         format!("{}-{}", self.bytes, self.modified)
@@ -68,6 +73,7 @@ impl Entry {
             content_type: self.content_type,
             version_id: Some(self.version.to_string()),
             revision: file.revision(),
+            modified: file.time(),
             metadata: self.metadata,
         }
     }

@@ -3,6 +3,7 @@
 mod by_hand;
 mod crash;
 mod hostile;
+mod listing;
 mod versions;
 
 use std::fs;
