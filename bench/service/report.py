@@ -59,7 +59,7 @@ both into S3 at once, answer with both keys, log a line. Written by `bench/servi
 
 ![CPU time, uploads a second and memory](results.svg)
 
-Medians of {rounds} rounds of {seconds} s each, in which the contenders took turns, on one machine with its clients and
+Medians of rounds of {seconds} s (number of rounds: {rounds}), in which the contenders took turns, on one machine with its clients and
 its S3: {machine["cores"]} cores ({machine["cpu"]}), {machine["memory_gb"]} GB. Each peer has a worker for each core.
 """
 
