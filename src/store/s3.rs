@@ -11,9 +11,7 @@ use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::config::interceptors::{BeforeTransmitInterceptorContextMut, BeforeTransmitInterceptorContextRef};
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{
-    ConfigBag, Intercept, ProvideCredentials, RequestChecksumCalculation, RuntimeComponents, SharedCredentialsProvider,
-};
+use aws_sdk_s3::config::{ConfigBag, Intercept, ProvideCredentials, RuntimeComponents, SharedCredentialsProvider};
 use aws_sdk_s3::error::{BoxError, DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::put_object::PutObjectOutput;
 use aws_sdk_s3::presigning::PresigningConfig;
@@ -58,8 +56,6 @@ impl S3 {
         let shared =
             aws_config::from_env().region(region).retry_config(retries).timeout_config(timeouts_for(0)).load().await;
         let config = aws_sdk_s3::config::Builder::from(&shared).force_path_style(force_path_style);
-        // Every body is signed by its SHA-256 already, which the store compares with what arrives.
-        let config = config.request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
         let config = config.interceptor(CountRetries).build();
         Self { client: Client::from_conf(config), credentials: shared.credentials_provider(), names, presign_expires }
     }
@@ -336,8 +332,8 @@ impl Intercept for CountRetries {
     }
 }
 
-/// The SHA-256 of a body that was reckoned as it came in: signing would only do it again. The store still compares it
-/// with what arrives.
+/// The SHA-256 of a body that was reckoned as it came in: signing would only do it again. S3 compares it with what
+/// arrives; not all that speak its protocol do, so that the SDK's checksum stays.
 #[derive(Debug)]
 struct KnownDigest(Option<String>);
 
