@@ -10,8 +10,9 @@ use memmap2::MmapMut;
 /// Up to here a buffer is an ordinary one, which is copied as it grows.
 const SMALL: usize = 32 * 1024;
 
-/// Beyond, pages are asked for so many bytes at a time, as room for them is taken: one by one, as they are written to, each
-/// would cost as much as what is written.
+/// Beyond so many bytes, pages are asked for as many at a time, as room for them is taken: one by one, as they are written
+/// to, each would cost as much as what is written. Of the first ones room is taken in smaller steps, so that they do come
+/// one by one: who sends little and stalls holds no more.
 const STEP: usize = 256 * 1024;
 
 /// Bytes under way.
@@ -19,7 +20,7 @@ const STEP: usize = 256 * 1024;
 pub struct Buffer {
     memory: Memory,
     len: usize,
-    /// How many bytes there are pages for.
+    /// Up to where pages have been asked for, or come one by one.
     paged: usize,
     /// How many there may come to be.
     most: usize,
@@ -40,7 +41,7 @@ struct Whole {
 impl Buffer {
     /// For at most so many bytes. Takes no memory yet.
     pub fn new(most: usize) -> Self {
-        Self { memory: Memory::Small(Vec::new()), len: 0, paged: 0, most }
+        Self { memory: Memory::Small(Vec::new()), len: 0, paged: STEP, most }
     }
 
     /// Takes the next bytes.
@@ -122,6 +123,8 @@ mod tests {
             (SMALL, "the largest small one"),
             (SMALL + 1, "the smallest large one"),
             (3 * SMALL + 7, "a large one"),
+            (STEP, "all that comes page by page"),
+            (2 * STEP + 7, "steps, the last one cut short"),
         ] {
             let sent: Vec<u8> = (0..size).map(|at| (at * 7 + at / 251) as u8).collect();
             for (most, piece) in [(size, 10_007), (2 * size, SMALL), (size, size.max(1))] {
