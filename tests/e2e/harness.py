@@ -81,14 +81,7 @@ class Service:
             [PROGRAM], cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )
-        self.readers = [threading.Thread(target=self._read_log), threading.Thread(target=self._read_output)]
-        for reader in self.readers:
-            reader.start()
-        try:
-            self.url = until(self._announced_url, 30, "the service says that it is ready")
-        except BaseException:
-            self.remove()
-            raise
+        self._follow()
 
     @classmethod
     @contextlib.contextmanager
@@ -147,6 +140,17 @@ class Service:
 
     def curl(self, *arguments: str) -> "Answer":
         return curl(self.home, *arguments)
+
+    def _follow(self) -> None:
+        """Reads what the process says, from its start on, until it is ready."""
+        self.readers = [threading.Thread(target=self._read_log), threading.Thread(target=self._read_output)]
+        for reader in self.readers:
+            reader.start()
+        try:
+            self.url = until(self._announced_url, 30, "the service says that it is ready")
+        except BaseException:
+            self.remove()
+            raise
 
     def _announced_url(self) -> str | None:
         if self.process.poll() is not None:

@@ -25,7 +25,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from harness import JPEG, REPOSITORY, Service, contains, curl, equal, files_under, picture_size, request, run_checks, until
+from harness import JPEG, REPOSITORY, Service, contains, curl, equal, files_under, picture_size, request, run_checks
 from seaweedfs import ACCESS_KEY, SECRET_KEY, SeaweedFS, create_bucket
 
 DOCKERFILE = REPOSITORY / "Dockerfile"
@@ -191,14 +191,7 @@ class Container(Service):
         self.home, self.lines, self.output = Path(tempfile.mkdtemp(prefix="thumbgate-image-")), [], b""
         # On a loopback address: this is no container, and others must not reach it.
         self.process = in_container("serve", **({"LISTEN": "127.0.0.1:0"} | settings))
-        self.readers = [threading.Thread(target=self._read_log), threading.Thread(target=self._read_output)]
-        for reader in self.readers:
-            reader.start()
-        try:
-            self.url = until(self._announced_url, 30, "the service says that it is ready")
-        except BaseException:
-            self.remove()
-            raise
+        self._follow()
 
 
 def it_refuses_to_start_for_everybody_on_the_images_own_address() -> None:
