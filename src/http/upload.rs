@@ -167,6 +167,8 @@ async fn receive_all(
             }
         }
     }
+    // Its buffer is as large as many a picture, and what comes now may take longer than all of the above.
+    drop(form);
     Ok(finish_all(files).await)
 }
 

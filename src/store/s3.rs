@@ -1,4 +1,7 @@
 //! The store on S3 or a server that speaks its protocol. The only file that names `aws_sdk_s3`.
+//!
+//! What the SDK does for a request is a future of ten kilobytes and more. Each is boxed, so that an upload does not carry
+//! several of them through the time when it waits for its body or for a core.
 
 use std::collections::HashMap;
 use std::io;
@@ -92,7 +95,7 @@ impl S3 {
     }
 
     pub(super) async fn head(&self, bucket: Bucket, key: &str) -> Result<Stat, Error> {
-        let output = self.client.head_object().bucket(self.names.of(bucket)).key(key).send().await;
+        let output = Box::pin(self.client.head_object().bucket(self.names.of(bucket)).key(key).send()).await;
         let output = output.map_err(|error| not_found_or_failed(&error))?;
         Ok(Stat {
             bytes: output.content_length.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0),
@@ -106,7 +109,7 @@ impl S3 {
 
     pub(super) async fn get(&self, bucket: Bucket, key: &str, range: Option<Range>) -> Result<Download, Error> {
         let request = self.client.get_object().bucket(self.names.of(bucket)).key(key);
-        let output = request.set_range(range.map(|range| range.to_string())).send().await;
+        let output = Box::pin(request.set_range(range.map(|range| range.to_string())).send()).await;
         let output = output.map_err(|error| match status_of(&error) {
             Some(416) => Error::RangeNotSatisfiable { size: size_in_refusal(&error) },
             _ => not_found_or_failed(&error),
@@ -134,7 +137,7 @@ impl S3 {
         };
         let request = self.client.list_objects_v2().bucket(self.names.of(bucket)).prefix(prefix);
         let request = request.max_keys(PAGE_OBJECTS.into()).encoding_type(EncodingType::Url);
-        let output = request.set_start_after(after).set_continuation_token(token).send().await;
+        let output = Box::pin(request.set_start_after(after).set_continuation_token(token).send()).await;
         let output = output.map_err(|error| failed(&error))?;
         let is_encoded = output.encoding_type == Some(EncodingType::Url);
         let objects = output.contents.unwrap_or_default().into_iter().map(|object| {
@@ -151,7 +154,7 @@ impl S3 {
 
     pub(super) async fn remove(&self, bucket: Bucket, key: &str, version_id: Option<&str>) -> Result<(), Error> {
         let request = self.client.delete_object().bucket(self.names.of(bucket)).key(key);
-        match request.set_version_id(version_id.map(Into::into)).send().await {
+        match Box::pin(request.set_version_id(version_id.map(Into::into)).send()).await {
             Ok(_) => Ok(()),
             Err(error) if is_missing_object(&error) => Ok(()),
             Err(error) => Err(failed(&error)),
@@ -159,12 +162,12 @@ impl S3 {
     }
 
     pub(super) async fn check(&self, bucket: Bucket) -> Result<(), Error> {
-        let output = self.client.head_bucket().bucket(self.names.of(bucket)).send().await;
+        let output = Box::pin(self.client.head_bucket().bucket(self.names.of(bucket)).send()).await;
         output.map(|_| ()).map_err(|error| failed(&error))
     }
 
     pub(super) async fn keeps_versions(&self, bucket: Bucket) -> Result<bool, Error> {
-        let output = self.client.get_bucket_versioning().bucket(self.names.of(bucket)).send().await;
+        let output = Box::pin(self.client.get_bucket_versioning().bucket(self.names.of(bucket)).send()).await;
         let output = output.map_err(|error| failed(&error))?;
         Ok(output.status == Some(BucketVersioningStatus::Enabled))
     }
@@ -187,13 +190,13 @@ impl S3 {
             ReadMethod::Get => {
                 let request = self.client.get_object().bucket(bucket).key(key);
                 let request = request.set_response_content_disposition(disposition);
-                let request = request.set_response_content_type(content_type).presigned(good_for).await;
+                let request = Box::pin(request.set_response_content_type(content_type).presigned(good_for)).await;
                 request.map_err(|error| failed(&error))?
             }
             ReadMethod::Head => {
                 let request = self.client.head_object().bucket(bucket).key(key);
                 let request = request.set_response_content_disposition(disposition);
-                let request = request.set_response_content_type(content_type).presigned(good_for).await;
+                let request = Box::pin(request.set_response_content_type(content_type).presigned(good_for)).await;
                 request.map_err(|error| failed(&error))?
             }
         };
@@ -203,16 +206,14 @@ impl S3 {
     /// Length, type and condition are signed: the link takes this file and no other.
     pub(super) async fn presigned_put(&self, announced: &Announced<'_>) -> Result<WriteLink, Error> {
         let (good_for, expires) = self.good_for().await?;
-        let request = self
-            .client
-            .put_object()
+        let request = self.client.put_object();
+        let request = request
             .bucket(self.names.of(Bucket::Uploads))
             .key(announced.key)
             .content_type(announced.content_type)
             .content_length(i64::try_from(announced.bytes).unwrap_or(i64::MAX))
-            .set_if_none_match(announced.must_be_new.then(|| "*".into()))
-            .presigned(good_for)
-            .await;
+            .set_if_none_match(announced.must_be_new.then(|| "*".into()));
+        let request = Box::pin(request.presigned(good_for)).await;
         let request = request.map_err(|error| failed(&error))?;
         Ok(WriteLink { url: request.uri().into(), expires })
     }
@@ -224,12 +225,13 @@ impl S3 {
         let tagging = tags.and_then(|tags| Tagging::builder().set_tag_set(Some(tags)).build());
         let tagging = tagging.map_err(|error| Error::Unavailable(error.into()))?;
         let request = self.client.put_object_tagging().bucket(self.names.of(Bucket::Uploads)).key(key);
-        let output = request.set_version_id(version_id.map(Into::into)).tagging(tagging).send().await;
+        let output = Box::pin(request.set_version_id(version_id.map(Into::into)).tagging(tagging).send()).await;
         output.map(|_| ()).map_err(|error| not_found_or_failed(&error))
     }
 
     pub(super) async fn rejection(&self, key: &str) -> Result<Option<String>, Error> {
-        let output = self.client.get_object_tagging().bucket(self.names.of(Bucket::Uploads)).key(key).send().await;
+        let request = self.client.get_object_tagging().bucket(self.names.of(Bucket::Uploads)).key(key);
+        let output = Box::pin(request.send()).await;
         let output = output.map_err(|error| not_found_or_failed(&error))?;
         let value_of = |name: &str| output.tag_set.iter().find(|tag| tag.key == name).map(|tag| tag.value.as_str());
         if value_of(THUMBNAIL_TAG) != Some(REJECTED) {
@@ -292,8 +294,8 @@ impl S3 {
             Condition::IfAbsent => (Some("*".into()), None),
             Condition::IfRevision(etag) => (None, Some(etag.clone())),
         };
-        self.client
-            .put_object()
+        let request = self.client.put_object();
+        let request = request
             .bucket(self.names.of(bucket))
             .key(key)
             .content_type(object.content_type)
@@ -304,9 +306,8 @@ impl S3 {
             .body(SdkBytes::from(object.bytes.clone()))
             .customize()
             .config_override(aws_sdk_s3::config::Builder::new().timeout_config(timeouts))
-            .interceptor(KnownDigest(object.metadata.sha256.clone()))
-            .send()
-            .await
+            .interceptor(KnownDigest(object.metadata.sha256.clone()));
+        Box::pin(request.send()).await
     }
 }
 
