@@ -11,6 +11,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "e2e"))
 import seaweedfs  # noqa: E402: it lies among the tests
 
 BUCKETS = ["uploads", "thumbnails"]
+# What a SeaweedFS server has unless told otherwise. In small volumes, who stores more meets more of the store's rests.
+VOLUME_MEGABYTES = 30_000
 
 
 class S3(NamedTuple):
@@ -36,7 +38,7 @@ def null_s3(program):
 @contextlib.contextmanager
 def seaweed():
     """A real one, its buckets with versions as thumbgate's README wants them."""
-    with seaweedfs.SeaweedFS.started() as server:
+    with seaweedfs.SeaweedFS.started(volume_megabytes=VOLUME_MEGABYTES) as server:
         client = server.client()
         for bucket in BUCKETS:
             seaweedfs.create_bucket(client, bucket)

@@ -46,15 +46,16 @@ OPTIONS = [
     "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3.autoCreateBucket=false", "-s3.port.iceberg=0", "-s3.port.lance=0",
     "-webdav=false", "-admin.ui=false", "-master.telemetry=false",
     # Each bucket takes a volume of its own, and the default is by free disk space: about 70 buckets.
-    "-volume.max=10000", "-master.volumeSizeLimitMB=64",
+    "-volume.max=10000",
     f"-bucket={READY_BUCKET}",
 ]
 
 
 class SeaweedFS:
-    """One server with a folder of its own."""
+    """One server with a folder of its own. Whenever a volume is full, it rests for a second."""
 
-    def __init__(self) -> None:
+    def __init__(self, volume_megabytes: int = 64) -> None:
+        self.volume_megabytes = volume_megabytes
         self.folder = Path(tempfile.mkdtemp(prefix="weed-"))
         self.ports = dict(zip(PORT_OPTIONS, free_ports(len(PORT_OPTIONS))))
         self.endpoint = f"http://127.0.0.1:{self.ports['s3.port']}"
@@ -63,9 +64,9 @@ class SeaweedFS:
 
     @classmethod
     @contextlib.contextmanager
-    def started(cls):
+    def started(cls, **options):
         """One that can be used, and is gone at the end."""
-        server = cls()
+        server = cls(**options)
         try:
             server.start()
             yield server
@@ -77,6 +78,7 @@ class SeaweedFS:
         command = [weed(), "mini", f"-dir={self.folder / 'data'}", f"-s3.config={self.folder / 'identities.json'}"]
         # Its gRPC sockets lie in /tmp whatever is said; these two can be told.
         command += [f"-{role}.localSocket={self.folder / role}.sock" for role in ("s3", "filer")]
+        command.append(f"-master.volumeSizeLimitMB={self.volume_megabytes}")
         command += OPTIONS + [f"-{option}={port}" for option, port in self.ports.items()]
         (self.folder / "data").mkdir(exist_ok=True)
         with (self.folder / "log").open("ab") as log:
