@@ -12,6 +12,7 @@ mod locks;
 mod memory;
 mod orphans;
 mod pair;
+mod spares;
 mod stored;
 mod upload;
 
@@ -27,7 +28,6 @@ use tracing::warn;
 
 pub use crate::hex::hex;
 pub use crate::store::with_causes;
-pub use admission::Room;
 pub use buffer::Buffer;
 pub use orphans::{Mended, mend_thumbnail};
 pub use stored::{Outcome, State, mark_rejected, state_of, thumbnail_object_at_rest, thumbnail_stored_object};
@@ -151,8 +151,8 @@ impl App {
         Ok(self.store.admit()?)
     }
 
-    /// Room for an upload that may come to need so many bytes. It holds nothing yet.
-    pub fn room_for(&self, most: u64) -> Room {
+    /// Room for a body that may come to need so many bytes. It holds nothing yet.
+    fn room_for(&self, most: u64) -> admission::Room {
         self.bodies.open(most)
     }
 

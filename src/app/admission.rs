@@ -1,6 +1,6 @@
 //! Memory for bodies under way: taken step by step as the bytes arrive, first come, first served.
 //!
-//! A client that stalls holds no more than it sent. One largest upload's worth is kept apart for the oldest uploads
+//! A client that stalls holds no more than it sent, but for pages lent to it ([`super::spares`]). One largest upload's worth is kept apart for the oldest uploads
 //! that find no room: each is promised what it may still need, so that they never all wait for each other.
 
 use std::collections::BTreeMap;
@@ -11,11 +11,15 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
 use super::memory::{BUSY, Busy};
+use super::spares::Spares;
 use crate::metrics::Pool;
 
 /// What is taken at a time, in bytes: little at first, so that thousands of bodies that never come cost little.
 const FIRST_STEPS: u64 = 16 << 10;
 const STEP: u64 = 256 << 10;
+
+/// Of all the memory, the part that may be kept for bodies to come, though nobody uses it.
+const SPARES: u64 = 4;
 
 /// Uploads that are turned away come again over some time: a second for so many that are there, and no longer than that.
 const WAITING_PER_SECOND: u64 = 16;
@@ -26,13 +30,14 @@ const LONGEST_SPREAD: u64 = 28;
 pub(super) struct Admission {
     bytes: u64,
     books: Mutex<Books>,
+    pub(super) spares: Spares,
     patience: Duration,
 }
 
 /// One upload's memory. It is given back when this is dropped.
 #[derive(Debug)]
-pub struct Room {
-    admission: Arc<Admission>,
+pub(super) struct Room {
+    pub(super) admission: Arc<Admission>,
     /// Older uploads have lower numbers.
     number: u64,
     /// What the upload may come to need.
@@ -75,7 +80,7 @@ impl Admission {
     pub(super) fn new(bytes: u64, kept: u64, patience: Duration) -> Arc<Self> {
         let kept = kept.min(bytes);
         let books = Books { free: bytes - kept, kept, last_number: 0, uploads: BTreeMap::new(), waiting: 0 };
-        Arc::new(Self { bytes, books: Mutex::new(books), patience })
+        Arc::new(Self { bytes, books: Mutex::new(books), spares: Spares::new(bytes / SPARES), patience })
     }
 
     /// Room for an upload of at most `most` bytes, which must not be more than are kept apart. It holds nothing yet.
@@ -88,10 +93,11 @@ impl Admission {
         Room { admission: Arc::clone(self), number, most, granted: 0, patience: self.patience }
     }
 
-    /// How much of it is taken. What is promised counts: nobody else gets it.
+    /// How much of it is taken. What is promised counts: nobody else gets it. Spare pages do not: anybody may have them.
     pub(super) fn level(&self) -> Pool {
+        let spare = self.spares.bytes();
         let books = self.books();
-        Pool { used: self.bytes - books.free - books.kept, budget: self.bytes }
+        Pool { used: (self.bytes - books.free - books.kept).saturating_sub(spare), budget: self.bytes }
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
@@ -104,22 +110,36 @@ impl Room {
     ///
     /// # Errors
     /// `Busy` where there was none in time.
-    pub async fn hold(&mut self, bytes: u64) -> Result<(), Busy> {
+    pub(super) async fn hold(&mut self, bytes: u64) -> Result<(), Busy> {
         if bytes <= self.granted {
             return Ok(());
         }
         let asked = self.admission.books().ask(self.number, step_to(bytes, self.most) - self.granted, self.rest(bytes));
         self.granted = match asked {
             Ok(granted) => granted,
-            Err(grant) => self.wait(grant).await?,
+            Err(grant) => {
+                self.admission.spares.let_go();
+                self.wait(grant).await?
+            }
         };
         Ok(())
     }
 
     /// Gives back what is more than so many bytes, for no more will come.
-    pub fn shrink_to(&mut self, bytes: u64) {
+    pub(super) fn shrink_to(&mut self, bytes: u64) {
         self.most = bytes;
         self.granted = self.admission.books().shrink(self.number, bytes);
+    }
+
+    /// Takes over what another one holds.
+    pub(super) fn absorb(&mut self, other: &Self) {
+        self.granted = self.admission.books().move_all(other.number, self.number);
+    }
+
+    /// Whether it may be held on to though nobody uses it: nobody waits, and nothing of it is what is kept apart.
+    pub(super) fn is_spare(&self) -> bool {
+        let books = self.admission.books();
+        books.waiting == 0 && books.uploads.get(&self.number).is_some_and(|holding| holding.promised == 0)
     }
 
     fn rest(&self, bytes: u64) -> u64 {
@@ -204,6 +224,14 @@ impl Books {
         self.free += surplus - of_promised;
         self.serve();
         left
+    }
+
+    fn move_all(&mut self, from: u64, to: u64) -> u64 {
+        let Holding { taken, promised, .. } = self.uploads.remove(&from).unwrap_or_default();
+        let holding = self.uploads.entry(to).or_default();
+        holding.taken += taken;
+        holding.promised += promised;
+        holding.taken + holding.promised
     }
 
     fn close(&mut self, number: u64) {

@@ -1,11 +1,17 @@
-//! A body's bytes as they arrive. Large ones lie in pages of their own, straight from the system: those that are not
-//! written to take no memory, nothing is copied as the body grows, and all goes back at once when it is let go. An
-//! allocator would keep them for later, and under load it is the system's memory that runs out.
+//! A body's bytes as they arrive, and the memory that they take. Large ones lie in pages of their own, straight from the
+//! system: those that are not written to take no memory, nothing is copied as the body grows, and all goes back at once
+//! when it is let go. An allocator would keep them for later, and under load it is the system's memory that runs out.
 
 use std::io;
 
 use bytes::Bytes;
 use memmap2::MmapMut;
+
+use super::admission::Room;
+use super::memory::Busy;
+use super::spares::{Lent, Spare};
+use super::{App, Error};
+use crate::store;
 
 /// Up to here a buffer is an ordinary one, which is copied as it grows.
 const SMALL: usize = 32 * 1024;
@@ -15,52 +21,84 @@ const SMALL: usize = 32 * 1024;
 /// one by one: who sends little and stalls holds no more.
 const STEP: usize = 256 * 1024;
 
+/// When to try again where the system itself has no memory left.
+const NO_MEMORY: Busy = Busy { seconds: 10 };
+
 /// Bytes under way.
 #[derive(Debug)]
 pub struct Buffer {
     memory: Memory,
     len: usize,
-    /// Up to where pages have been asked for, or come one by one.
-    paged: usize,
     /// How many there may come to be.
     most: usize,
+    /// What else is held for them.
+    beside: u64,
+    room: Room,
 }
 
 #[derive(Debug)]
 enum Memory {
     Small(Vec<u8>),
-    Pages(MmapMut),
+    Large(Pages),
 }
 
-/// Bytes that have all come.
-struct Whole {
+#[derive(Debug)]
+struct Pages {
     pages: MmapMut,
+    /// Up to where pages have been asked for, or come one by one.
+    filled: usize,
+    lent: Option<Lent>,
+}
+
+/// Bytes that have all come, in pages that may serve another body afterwards.
+struct Whole {
+    spare: Option<Spare>,
     len: usize,
 }
 
-impl Buffer {
-    /// For at most so many bytes. Takes no memory yet.
-    pub fn new(most: usize) -> Self {
-        Self { memory: Memory::Small(Vec::new()), len: 0, paged: STEP, most }
-    }
+/// Few bytes that have all come.
+struct Small {
+    bytes: Vec<u8>,
+    _room: Room,
+}
 
-    /// Takes the next bytes.
+impl Buffer {
+    /// For at most so many bytes, once there is room for `beside` more: what else a body takes as long as it arrives.
     ///
     /// # Errors
-    /// Where the system has no memory left, or more bytes come than were to come at most.
-    pub fn push(&mut self, chunk: &[u8]) -> io::Result<()> {
+    /// `Busy` where there is none in time.
+    pub async fn begin(app: &App, beside: u64, most: u64) -> Result<Self, Error> {
+        Self::in_room(app.room_for(beside + most), beside, most).await
+    }
+
+    async fn in_room(mut room: Room, beside: u64, most: u64) -> Result<Self, Error> {
+        room.hold(beside).await?;
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        Ok(Self { memory: Memory::Small(Vec::new()), len: 0, most, beside, room })
+    }
+
+    /// Takes the next bytes, once there is room for them.
+    ///
+    /// # Errors
+    /// `Busy` where there is none in time, or where the system has no memory left.
+    pub async fn push(&mut self, chunk: &[u8]) -> Result<(), Error> {
         let end = self.len + chunk.len();
         if end > self.most {
-            return Err(io::ErrorKind::FileTooLarge.into());
+            // Whoever uploads is asked how much it is; so this is a store that sends more than it said.
+            let error = io::Error::from(io::ErrorKind::FileTooLarge);
+            return Err(store::Error::Unavailable(error.into()).into());
         }
+        self.room.hold(self.beside + end as u64).await?;
         if end > SMALL {
-            self.move_to_pages()?;
+            self.move_to_pages().map_err(|_| NO_MEMORY)?;
         }
         match &mut self.memory {
             Memory::Small(bytes) => bytes.extend_from_slice(chunk),
-            Memory::Pages(pages) => {
-                if end > self.paged {
-                    self.paged = fill(pages, self.paged, end);
+            Memory::Large(Pages { pages, filled, .. }) => {
+                if end > *filled {
+                    let step = end.next_multiple_of(STEP).min(self.most);
+                    fill(pages, *filled, step);
+                    *filled = step;
                 }
                 pages[self.len..end].copy_from_slice(chunk);
             }
@@ -73,50 +111,121 @@ impl Buffer {
     pub fn bytes(&self) -> &[u8] {
         match &self.memory {
             Memory::Small(bytes) => bytes,
-            Memory::Pages(pages) => &pages[..self.len],
+            Memory::Large(Pages { pages, .. }) => &pages[..self.len],
         }
     }
 
-    /// All of it, to be shared.
+    /// Lets go of what has come: no more is to be held.
+    pub fn let_go(&mut self) {
+        self.memory = Memory::Small(Vec::new());
+        (self.len, self.most) = (0, 0);
+        self.room.shrink_to(0);
+    }
+
+    /// All of it, to be shared. The memory is given back with the last of its handles.
     pub fn into_bytes(self) -> Bytes {
-        match self.memory {
-            Memory::Small(bytes) => bytes.into(),
-            Memory::Pages(pages) => Bytes::from_owner(Whole { pages, len: self.len }),
+        let Self { memory, len, mut room, .. } = self;
+        match memory {
+            Memory::Small(bytes) => {
+                room.shrink_to(len as u64);
+                Bytes::from_owner(Small { bytes, _room: room })
+            }
+            Memory::Large(Pages { pages, filled, lent }) => {
+                drop(lent);
+                let filled = if filled > STEP { filled } else { len };
+                room.shrink_to(filled as u64);
+                Bytes::from_owner(Whole { spare: Some(Spare { pages, filled, room }), len })
+            }
         }
     }
 
     fn move_to_pages(&mut self) -> io::Result<()> {
         let Memory::Small(bytes) = &self.memory else { return Ok(()) };
-        let mut pages = MmapMut::map_anon(self.most)?;
-        // Two megabytes at a time would be more than was counted.
-        #[cfg(target_os = "linux")]
-        pages.advise(memmap2::Advice::NoHugePage)?;
-        pages[..self.len].copy_from_slice(bytes);
-        self.memory = Memory::Pages(pages);
+        let mut pages = match Spare::take(&mut self.room, self.most) {
+            Some((pages, filled, lent)) => Pages { pages, filled, lent: Some(lent) },
+            None => Pages { pages: new_pages(self.most)?, filled: STEP, lent: None },
+        };
+        pages.pages[..self.len].copy_from_slice(bytes);
+        self.memory = Memory::Large(pages);
         Ok(())
     }
 }
 
-/// Makes sure of pages for the step that the next bytes end in. Where the system knows no such thing, they come one by one.
-fn fill(pages: &MmapMut, from: usize, end: usize) -> usize {
-    let end = end.next_multiple_of(STEP).min(pages.len());
+/// Pages for so many bytes and some more, so that they suit other bodies, too. They take no memory yet.
+fn new_pages(most: usize) -> io::Result<MmapMut> {
+    let pages = MmapMut::map_anon(most.next_power_of_two())?;
+    // Two megabytes at a time would be more than was counted.
+    #[cfg(target_os = "linux")]
+    pages.advise(memmap2::Advice::NoHugePage)?;
+    Ok(pages)
+}
+
+/// Makes sure of pages. Where the system knows no such thing, they come one by one.
+#[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "only Linux knows it"))]
+fn fill(pages: &MmapMut, from: usize, end: usize) {
     #[cfg(target_os = "linux")]
     let _ = pages.advise_range(memmap2::Advice::PopulateWrite, from, end - from);
-    end
 }
 
 impl AsRef<[u8]> for Whole {
     fn as_ref(&self) -> &[u8] {
-        &self.pages[..self.len]
+        self.spare.as_ref().map_or(&[], |spare| &spare.pages[..self.len])
+    }
+}
+
+impl AsRef<[u8]> for Small {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Whole {
+    fn drop(&mut self) {
+        if let Some(spare) = self.spare.take()
+            && spare.filled >= STEP
+        {
+            spare.keep();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::Arc;
+    use std::time::Duration;
 
-    #[test]
-    fn bytes_come_out_as_they_went_in() {
+    use super::*;
+    use crate::app::admission::Admission;
+
+    const LARGEST: usize = 4 << 20;
+
+    fn admission() -> Arc<Admission> {
+        Admission::new(8 * LARGEST as u64, LARGEST as u64, Duration::from_millis(20))
+    }
+
+    async fn buffer(admission: &Arc<Admission>, most: usize) -> Buffer {
+        Buffer::in_room(admission.open(most as u64), 0, most as u64).await.expect("there is room")
+    }
+
+    async fn received(admission: &Arc<Admission>, sent: &[u8]) -> Bytes {
+        let mut buffer = buffer(admission, sent.len()).await;
+        for chunk in sent.chunks(SMALL) {
+            buffer.push(chunk).await.expect("there is room");
+        }
+        buffer.into_bytes()
+    }
+
+    fn used(admission: &Admission) -> u64 {
+        admission.level().used
+    }
+
+    fn picture(size: usize, seed: usize) -> Vec<u8> {
+        (0..size).map(|at| (at * 7 + at / 251 + seed) as u8).collect()
+    }
+
+    #[tokio::test]
+    async fn bytes_come_out_as_they_went_in() {
+        let admission = admission();
         for (size, reason) in [
             (0, "nothing"),
             (1, "a byte"),
@@ -125,20 +234,65 @@ mod tests {
             (3 * SMALL + 7, "a large one"),
             (STEP, "all that comes page by page"),
             (2 * STEP + 7, "steps, the last one cut short"),
+            (STEP + 7, "in pages that have served, fewer of them"),
+            (3 * STEP, "in pages that have served, and more"),
         ] {
-            let sent: Vec<u8> = (0..size).map(|at| (at * 7 + at / 251) as u8).collect();
+            let sent = picture(size, 0);
             for (most, piece) in [(size, 10_007), (2 * size, SMALL), (size, size.max(1))] {
-                let mut buffer = Buffer::new(most);
+                let mut buffer = buffer(&admission, most).await;
                 for chunk in sent.chunks(piece) {
-                    buffer.push(chunk).expect("as many as were announced");
+                    buffer.push(chunk).await.expect("as many as were announced");
                 }
                 assert_eq!(buffer.bytes(), sent, "{reason}");
                 let is_full = most == size;
-                assert_eq!(buffer.push(&[0]).is_err(), is_full, "{reason}: one more than at most");
+                assert_eq!(buffer.push(&[0]).await.is_err(), is_full, "{reason}: one more than at most");
                 if is_full {
                     assert_eq!(buffer.into_bytes(), sent, "{reason}");
                 }
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn memory_is_held_until_the_last_handle_is_gone() {
+        let admission = admission();
+        for (size, held, reason) in [
+            (SMALL, SMALL, "a small one"),
+            (STEP - 1, STEP - 1, "page by page"),
+            (STEP + 1, STEP + 1, "no more pages than may come"),
+        ] {
+            let first = received(&admission, &picture(size, 0)).await;
+            let second = first.clone();
+            drop(first);
+            assert_eq!(used(&admission), held as u64, "{reason}");
+            drop(second);
+            assert_eq!(used(&admission), 0, "{reason}: spare pages are nobody's");
+        }
+        let mut refused = buffer(&admission, LARGEST).await;
+        refused.push(&picture(2 * STEP, 0)).await.expect("there is room");
+        refused.let_go();
+        assert_eq!((used(&admission), refused.bytes()), (0, &[][..]));
+    }
+
+    #[tokio::test]
+    async fn pages_serve_one_body_after_the_other() {
+        let admission = admission();
+        let first = received(&admission, &picture(4 * STEP, 0)).await;
+        let place = first.as_ptr();
+        drop(first);
+        assert_eq!(admission.spares.bytes(), 4 * STEP as u64);
+        for (size, is_same, reason) in [
+            (3 * STEP, false, "much smaller: it would hold what it never fills"),
+            (4 * STEP - 9, true, "a little smaller"),
+            (4 * STEP, true, "as large: again"),
+        ] {
+            let sent = picture(size, 1);
+            let next = received(&admission, &sent).await;
+            assert_eq!(next, sent, "{reason}");
+            assert_eq!(next.as_ptr() == place, is_same, "{reason}");
+            assert_eq!(used(&admission), if is_same { 4 * STEP as u64 } else { size as u64 }, "{reason}");
+            drop(next);
+            assert_eq!(used(&admission), 0, "{reason}");
         }
     }
 }

@@ -15,7 +15,6 @@ use thumbnail::Thumbnail;
 use tracing::info;
 use uuid::Uuid;
 
-use super::admission::Room;
 use super::buffer::Buffer;
 use super::pair::Orphan;
 use super::upload::{decode, milliseconds};
@@ -187,23 +186,20 @@ struct Source {
     stat: Stat,
     bytes: Bytes,
     sha256: String,
-    _room: Room,
 }
 
 impl Source {
     async fn read(app: &App, download: Download) -> Result<Self, Error> {
         let Download { stat, mut body, .. } = download;
-        let mut room = app.room_for(stat.bytes);
-        let mut bytes = Buffer::new(usize::try_from(stat.bytes).unwrap_or(0));
+        let mut bytes = Buffer::begin(app, 0, stat.bytes).await?;
         let mut hash = Sha256::new();
         while let Some(chunk) = body.next().await {
             let chunk = chunk.map_err(|error| store::Error::Unavailable(error.into()))?;
-            room.hold((bytes.bytes().len() + chunk.len()) as u64).await?;
-            bytes.push(&chunk).map_err(|error| store::Error::Unavailable(error.into()))?;
+            bytes.push(&chunk).await?;
             hash.update(&chunk);
         }
         let sha256 = hex(&hash.finalize());
-        Ok(Self { stat, bytes: bytes.into_bytes(), sha256, _room: room })
+        Ok(Self { stat, bytes: bytes.into_bytes(), sha256 })
     }
 }
 

@@ -14,7 +14,6 @@ use tokio::time::{Instant as Deadline, timeout, timeout_at};
 use tracing::{Instrument, Span, debug_span, error, info, warn};
 use uuid::Uuid;
 
-use super::admission::Room;
 use super::allowance::Allowance;
 use super::memory::BUSY;
 use super::pair::{self, Landed, Orphan, Pair, WereNew};
@@ -32,7 +31,7 @@ const QUESTIONS: Duration = Duration::from_secs(3);
 pub struct Upload {
     /// The key it will have.
     pub key: OriginalKey,
-    /// Its content.
+    /// Its content, with the memory that it takes.
     pub bytes: Bytes,
     /// The SHA-256 of its content, in lower-case hexadecimal.
     pub sha256: String,
@@ -42,8 +41,6 @@ pub struct Upload {
     pub receive: Duration,
     /// When it has to be stored, where the time is limited.
     pub deadline: Option<Deadline>,
-    /// The memory that its content takes.
-    pub room: Room,
 }
 
 /// An upload under way, whether anybody waits for it or not.
@@ -149,11 +146,10 @@ async fn run(app: Arc<App>, upload: Upload) -> Result<Stored, Error> {
     let [mut original_facts, mut thumbnail_facts] = facts(&upload, &thumbnail);
 
     let begun = Instant::now();
-    let Upload { key, bytes, sha256, condition, receive, deadline, room } = upload;
+    let Upload { key, bytes, sha256, condition, receive, deadline } = upload;
     let pair = pair_of(&app, &key, bytes, &sha256, condition, thumbnail);
     let _turn = app.keys.lock(&pair.original_key).await;
     let (landed, orphans) = store(&app, &pair, deadline).instrument(debug_span!("store")).await?;
-    drop(room);
 
     original_facts.version_id = landed.original.version_id;
     thumbnail_facts.version_id = landed.thumbnail.version_id;

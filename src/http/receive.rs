@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use thumbnail::sniff;
 
 use super::problem::Refusal;
-use crate::app::{App, Buffer, Error, Room, Upload, hex};
+use crate::app::{App, Buffer, Error, Upload, hex};
 use crate::key::OriginalKey;
 use crate::metrics;
 use crate::store::Condition;
@@ -17,14 +17,10 @@ const ENOUGH_TO_SNIFF: usize = 512;
 /// What a body takes beside what is held of it: the connection's buffer, multer's, and the piece in between.
 const BESIDE: u64 = 64 * 1024;
 
-/// When to try again where the system itself has no memory left, in seconds.
-const NO_MEMORY: u32 = 10;
-
 /// A file under way.
 pub(super) struct Receiving {
     bytes: Buffer,
     hash: Sha256,
-    room: Room,
     received: Received,
     limit: u64,
     begun: Instant,
@@ -49,12 +45,9 @@ impl Receiving {
     /// `busy` where there is none in time.
     pub(super) async fn begin(app: &App, expected: Option<u64>, limit: u64) -> Result<Self, Refusal> {
         let most = expected.map_or(limit, |expected| expected.min(limit));
-        let mut room = app.room_for(BESIDE + most);
-        room.hold(BESIDE).await.map_err(Error::from)?;
         Ok(Self {
-            bytes: Buffer::new(usize::try_from(most).unwrap_or(usize::MAX)),
+            bytes: Buffer::begin(app, BESIDE, most).await?,
             hash: Sha256::new(),
-            room,
             received: Received(0),
             limit,
             begun: Instant::now(),
@@ -70,11 +63,10 @@ impl Receiving {
     pub(super) async fn push(&mut self, chunk: &[u8]) -> Result<(), Refusal> {
         self.received.0 += chunk.len() as u64;
         if self.is_too_large() || self.refused.is_some() {
-            self.let_go();
+            self.bytes.let_go();
             return Ok(());
         }
-        self.room.hold(BESIDE + self.received.0).await.map_err(Error::from)?;
-        self.bytes.push(chunk).map_err(|_| Error::Busy { seconds: NO_MEMORY })?;
+        self.bytes.push(chunk).await?;
         self.hash.update(chunk);
         if self.bytes.bytes().len() >= ENOUGH_TO_SNIFF {
             self.sniff();
@@ -99,7 +91,6 @@ impl Receiving {
         if let Some(error) = self.refused {
             return Err(Refusal::App(Error::Picture(error)));
         }
-        self.room.shrink_to(self.received.0);
         Ok(Upload {
             key,
             bytes: self.bytes.into_bytes(),
@@ -107,7 +98,6 @@ impl Receiving {
             condition,
             receive: self.begun.elapsed(),
             deadline: None,
-            room: self.room,
         })
     }
 
@@ -117,12 +107,7 @@ impl Receiving {
             && let Err(error) = sniff(self.bytes.bytes())
         {
             self.refused = Some(error);
-            self.let_go();
+            self.bytes.let_go();
         }
-    }
-
-    fn let_go(&mut self) {
-        self.bytes = Buffer::new(0);
-        self.room.shrink_to(0);
     }
 }
