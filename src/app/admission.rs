@@ -117,10 +117,10 @@ impl Room {
         let asked = self.admission.books().ask(self.number, step_to(bytes, self.most) - self.granted, self.rest(bytes));
         self.granted = match asked {
             Ok(granted) => granted,
-            Err(grant) => {
-                self.admission.spares.let_go();
-                self.wait(grant).await?
-            }
+            Err(mut grant) => match self.take_of_spares(&mut grant) {
+                Some(granted) => granted,
+                None => self.wait(grant).await?,
+            },
         };
         Ok(())
     }
@@ -144,6 +144,16 @@ impl Room {
 
     fn rest(&self, bytes: u64) -> u64 {
         self.most.max(bytes) - self.granted
+    }
+
+    /// Lets spare pages go until there is room, or none are left.
+    fn take_of_spares(&self, grant: &mut oneshot::Receiver<u64>) -> Option<u64> {
+        while self.admission.spares.let_one_go() {
+            if let Ok(granted) = grant.try_recv() {
+                return Some(granted);
+            }
+        }
+        None
     }
 
     async fn wait(&mut self, grant: oneshot::Receiver<u64>) -> Result<u64, Busy> {

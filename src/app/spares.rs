@@ -1,7 +1,8 @@
 //! Pages of bodies that are gone, kept for those that come next: to have the system clear pages, and to give them back,
 //! costs as much as to receive what is written to them.
 //!
-//! They count as taken. All go after a second, and as soon as anybody waits for room.
+//! They count as taken. All go after a second, and as many as it takes when anybody finds no room. What they held before
+//! is never seen again: of its pages, a body shows what was written for it.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -56,10 +57,12 @@ impl Spares {
         self.books().bytes()
     }
 
-    /// Lets all go that nobody uses.
-    pub(super) fn let_go(&self) {
-        let spares = std::mem::take(&mut self.books().spares);
-        drop(spares);
+    /// Lets the oldest go; says whether there was one.
+    pub(super) fn let_one_go(&self) -> bool {
+        let mut books = self.books();
+        let oldest = (!books.spares.is_empty()).then(|| books.spares.remove(0));
+        drop(books);
+        oldest.is_some()
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
@@ -79,7 +82,7 @@ impl Spare {
             |spare: &Spare| spare.pages.len() >= most && spare.filled <= most + most / 4 && spare.filled as u64 <= left;
         let best =
             (0..books.spares.len()).filter(|at| suits(&books.spares[*at])).max_by_key(|at| books.spares[*at].filled);
-        let Spare { pages, filled, room: its_room } = books.spares.swap_remove(best?);
+        let Spare { pages, filled, room: its_room } = books.spares.remove(best?);
         books.lent += filled as u64;
         drop(books);
         room.absorb(&its_room);
@@ -106,7 +109,7 @@ impl Spare {
 async fn let_go_in_time(admission: Arc<Admission>) {
     sleep(KEPT).await;
     admission.spares.books().is_timed = false;
-    admission.spares.let_go();
+    while admission.spares.let_one_go() {}
 }
 
 impl Books {
@@ -149,9 +152,14 @@ mod tests {
     #[tokio::test]
     async fn nobody_waits_for_pages_that_nobody_uses() {
         let admission = admission();
-        spare(&admission, 2 * MEGABYTE).await.keep();
-        let mut room = admission.open(ALL - MEGABYTE as u64);
-        room.hold(ALL - MEGABYTE as u64).await.expect("all but what is kept apart");
+        for size in [MEGABYTE, MEGABYTE / 2] {
+            spare(&admission, size).await.keep();
+        }
+        let most = ALL - MEGABYTE as u64;
+        let mut room = admission.open(ALL);
+        room.hold(most - MEGABYTE as u64).await.expect("all but what is kept apart, and the younger ones");
+        assert_eq!(admission.spares.bytes(), MEGABYTE as u64 / 2, "the older ones are enough");
+        room.hold(most).await.expect("all but what is kept apart");
         assert_eq!(admission.spares.bytes(), 0);
 
         let mut waits = admission.open(ALL);
