@@ -153,7 +153,7 @@ impl Buffer {
 
 /// Pages for so many bytes and some more, so that they suit other bodies, too. They take no memory yet.
 fn new_pages(most: usize) -> io::Result<MmapMut> {
-    let pages = MmapMut::map_anon(most.next_power_of_two())?;
+    let pages = MmapMut::map_anon(most.checked_next_power_of_two().unwrap_or(most))?;
     // Two megabytes at a time would be more than was counted.
     #[cfg(target_os = "linux")]
     pages.advise(memmap2::Advice::NoHugePage)?;
@@ -182,7 +182,7 @@ impl AsRef<[u8]> for Small {
 impl Drop for Whole {
     fn drop(&mut self) {
         if let Some(spare) = self.spare.take()
-            && spare.filled >= STEP
+            && spare.filled > STEP
         {
             spare.keep();
         }
