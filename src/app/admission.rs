@@ -1,6 +1,6 @@
 //! Memory for bodies under way: taken step by step as the bytes arrive, first come, first served.
 //!
-//! A client that stalls holds no more than it sent, but for pages lent to it ([`super::spares`]). One largest upload's worth is kept apart for the oldest uploads
+//! A client that stalls holds no more than it sent. One largest upload's worth is kept apart for the oldest uploads
 //! that find no room: each is promised what it may still need, so that they never all wait for each other.
 
 use std::collections::BTreeMap;
@@ -18,8 +18,10 @@ use crate::metrics::Pool;
 const FIRST_STEPS: u64 = 16 << 10;
 const STEP: u64 = 256 << 10;
 
-/// Of all the memory, the part that may be kept for bodies to come, though nobody uses it.
+/// What may lie in pages that are kept for bodies to come: a part of it, and no more than so many bytes. They are beside it,
+/// so that nobody gets less, and small enough to be part of what the program takes anyway.
 const SPARES: u64 = 4;
+const MOST_SPARES: u64 = 16 << 20;
 
 /// Uploads that are turned away come again over some time: a second for so many that are there, and no longer than that.
 const WAITING_PER_SECOND: u64 = 16;
@@ -80,7 +82,12 @@ impl Admission {
     pub(super) fn new(bytes: u64, kept: u64, patience: Duration) -> Arc<Self> {
         let kept = kept.min(bytes);
         let books = Books { free: bytes - kept, kept, last_number: 0, uploads: BTreeMap::new(), waiting: 0 };
-        Arc::new(Self { bytes, books: Mutex::new(books), spares: Spares::new(bytes / SPARES), patience })
+        Arc::new(Self {
+            bytes,
+            books: Mutex::new(books),
+            spares: Spares::new((bytes / SPARES).min(MOST_SPARES)),
+            patience,
+        })
     }
 
     /// Room for an upload of at most `most` bytes, which must not be more than are kept apart. It holds nothing yet.
@@ -93,11 +100,15 @@ impl Admission {
         Room { admission: Arc::clone(self), number, most, granted: 0, patience: self.patience }
     }
 
-    /// How much of it is taken. What is promised counts: nobody else gets it. Spare pages do not: anybody may have them.
+    /// How much of it is taken. What is promised counts: nobody else gets it.
     pub(super) fn level(&self) -> Pool {
-        let spare = self.spares.bytes();
         let books = self.books();
-        Pool { used: (self.bytes - books.free - books.kept).saturating_sub(spare), budget: self.bytes }
+        Pool { used: self.bytes - books.free - books.kept, budget: self.bytes }
+    }
+
+    /// Whether anybody waits for room.
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.books().waiting > 0
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
@@ -117,10 +128,11 @@ impl Room {
         let asked = self.admission.books().ask(self.number, step_to(bytes, self.most) - self.granted, self.rest(bytes));
         self.granted = match asked {
             Ok(granted) => granted,
-            Err(mut grant) => match self.take_of_spares(&mut grant) {
-                Some(granted) => granted,
-                None => self.wait(grant).await?,
-            },
+            Err(grant) => {
+                // All memory is needed now.
+                self.admission.spares.let_go();
+                self.wait(grant).await?
+            }
         };
         Ok(())
     }
@@ -131,29 +143,8 @@ impl Room {
         self.granted = self.admission.books().shrink(self.number, bytes);
     }
 
-    /// Takes over what another one holds.
-    pub(super) fn absorb(&mut self, other: &Self) {
-        self.granted = self.admission.books().move_all(other.number, self.number);
-    }
-
-    /// Whether it may be held on to though nobody uses it: nobody waits, and nothing of it is what is kept apart.
-    pub(super) fn is_spare(&self) -> bool {
-        let books = self.admission.books();
-        books.waiting == 0 && books.uploads.get(&self.number).is_some_and(|holding| holding.promised == 0)
-    }
-
     fn rest(&self, bytes: u64) -> u64 {
         self.most.max(bytes) - self.granted
-    }
-
-    /// Lets spare pages go until there is room, or none are left.
-    fn take_of_spares(&self, grant: &mut oneshot::Receiver<u64>) -> Option<u64> {
-        while self.admission.spares.let_one_go() {
-            if let Ok(granted) = grant.try_recv() {
-                return Some(granted);
-            }
-        }
-        None
     }
 
     async fn wait(&mut self, grant: oneshot::Receiver<u64>) -> Result<u64, Busy> {
@@ -234,14 +225,6 @@ impl Books {
         self.free += surplus - of_promised;
         self.serve();
         left
-    }
-
-    fn move_all(&mut self, from: u64, to: u64) -> u64 {
-        let Holding { taken, promised, .. } = self.uploads.remove(&from).unwrap_or_default();
-        let holding = self.uploads.entry(to).or_default();
-        holding.taken += taken;
-        holding.promised += promised;
-        holding.taken + holding.promised
     }
 
     fn close(&mut self, number: u64) {

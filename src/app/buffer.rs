@@ -9,7 +9,7 @@ use memmap2::MmapMut;
 
 use super::admission::Room;
 use super::memory::Busy;
-use super::spares::{Lent, Spare};
+use super::spares::{self, Lent, Spare};
 use super::{App, Error};
 use crate::store;
 
@@ -47,13 +47,14 @@ struct Pages {
     pages: MmapMut,
     /// Up to where pages have been asked for, or come one by one.
     filled: usize,
-    lent: Option<Lent>,
+    _lent: Option<Lent>,
 }
 
 /// Bytes that have all come, in pages that may serve another body afterwards.
 struct Whole {
     spare: Option<Spare>,
     len: usize,
+    room: Room,
 }
 
 /// Few bytes that have all come.
@@ -130,20 +131,18 @@ impl Buffer {
                 room.shrink_to(len as u64);
                 Bytes::from_owner(Small { bytes, _room: room })
             }
-            Memory::Large(Pages { pages, filled, lent }) => {
-                drop(lent);
-                let filled = if filled > STEP { filled } else { len };
-                room.shrink_to(filled as u64);
-                Bytes::from_owner(Whole { spare: Some(Spare { pages, filled, room }), len })
+            Memory::Large(Pages { pages, filled, .. }) => {
+                room.shrink_to(len as u64);
+                Bytes::from_owner(Whole { spare: Some(Spare { pages, filled }), len, room })
             }
         }
     }
 
     fn move_to_pages(&mut self) -> io::Result<()> {
         let Memory::Small(bytes) = &self.memory else { return Ok(()) };
-        let mut pages = match Spare::take(&mut self.room, self.most) {
-            Some((pages, filled, lent)) => Pages { pages, filled, lent: Some(lent) },
-            None => Pages { pages: new_pages(self.most)?, filled: STEP, lent: None },
+        let mut pages = match spares::lend(&self.room.admission, self.most) {
+            Some((Spare { pages, filled }, lent)) => Pages { pages, filled, _lent: Some(lent) },
+            None => Pages { pages: new_pages(self.most)?, filled: STEP, _lent: None },
         };
         pages.pages[..self.len].copy_from_slice(bytes);
         self.memory = Memory::Large(pages);
@@ -184,7 +183,7 @@ impl Drop for Whole {
         if let Some(spare) = self.spare.take()
             && spare.filled > STEP
         {
-            spare.keep();
+            spares::keep(&self.room.admission, spare);
         }
     }
 }
@@ -256,17 +255,15 @@ mod tests {
     #[tokio::test]
     async fn memory_is_held_until_the_last_handle_is_gone() {
         let admission = admission();
-        for (size, held, reason) in [
-            (SMALL, SMALL, "a small one"),
-            (STEP - 1, STEP - 1, "page by page"),
-            (STEP + 1, STEP + 1, "no more pages than may come"),
-        ] {
+        for (size, held, reason) in
+            [(SMALL, SMALL, "a small one"), (STEP - 1, STEP - 1, "page by page"), (STEP + 1, STEP + 1, "by steps")]
+        {
             let first = received(&admission, &picture(size, 0)).await;
             let second = first.clone();
             drop(first);
             assert_eq!(used(&admission), held as u64, "{reason}");
             drop(second);
-            assert_eq!(used(&admission), 0, "{reason}: spare pages are nobody's");
+            assert_eq!(used(&admission), 0, "{reason}");
         }
         let mut refused = buffer(&admission, LARGEST).await;
         refused.push(&picture(2 * STEP, 0)).await.expect("there is room");
@@ -280,7 +277,6 @@ mod tests {
         let first = received(&admission, &picture(4 * STEP, 0)).await;
         let place = first.as_ptr();
         drop(first);
-        assert_eq!(admission.spares.bytes(), 4 * STEP as u64);
         for (size, is_same, reason) in [
             (3 * STEP, false, "much smaller: it would hold what it never fills"),
             (4 * STEP - 9, true, "a little smaller"),
@@ -290,7 +286,7 @@ mod tests {
             let next = received(&admission, &sent).await;
             assert_eq!(next, sent, "{reason}");
             assert_eq!(next.as_ptr() == place, is_same, "{reason}");
-            assert_eq!(used(&admission), if is_same { 4 * STEP as u64 } else { size as u64 }, "{reason}");
+            assert_eq!(used(&admission), size as u64, "{reason}");
             drop(next);
             assert_eq!(used(&admission), 0, "{reason}");
         }

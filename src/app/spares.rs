@@ -1,8 +1,8 @@
 //! Pages of bodies that are gone, kept for those that come next: to have the system clear pages, and to give them back,
 //! costs as much as to receive what is written to them.
 //!
-//! They count as taken. All go after a second, and as many as it takes when anybody finds no room. What they held before
-//! is never seen again: of its pages, a body shows what was written for it.
+//! They are beside the memory for bodies, in a size of their own. All go after a second, and as soon as anybody waits for
+//! room. What they held before is never seen again: of its pages, a body shows what was written for it.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use memmap2::MmapMut;
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
-use super::admission::{Admission, Room};
+use super::admission::Admission;
 
 /// How long the first of them is kept. That some go sooner costs little.
 const KEPT: Duration = Duration::from_secs(1);
@@ -31,12 +31,12 @@ struct Books {
     is_timed: bool,
 }
 
-/// Pages with the room that is held for them.
+/// Pages of which a part takes memory.
+#[derive(Debug)]
 pub(super) struct Spare {
     pub(super) pages: MmapMut,
-    /// How many bytes at their beginning take memory.
+    /// How many bytes at their beginning do.
     pub(super) filled: usize,
-    pub(super) room: Room,
 }
 
 /// Pages that a body has got before it was there to fill them, until this is dropped.
@@ -52,17 +52,10 @@ impl Spares {
         Self { most, books: Mutex::default() }
     }
 
-    /// What is kept and not lent.
-    pub(super) fn bytes(&self) -> u64 {
-        self.books().bytes()
-    }
-
-    /// Lets the oldest go; says whether there was one.
-    pub(super) fn let_one_go(&self) -> bool {
-        let mut books = self.books();
-        let oldest = (!books.spares.is_empty()).then(|| books.spares.remove(0));
-        drop(books);
-        oldest.is_some()
+    /// Lets all go that nobody uses.
+    pub(super) fn let_go(&self) {
+        let spares = std::mem::take(&mut self.books().spares);
+        drop(spares);
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
@@ -70,51 +63,44 @@ impl Spares {
     }
 }
 
-impl Spare {
-    /// The pages that suit a body of at most `most` bytes best, if there are any. Their room becomes part of `room`.
-    ///
-    /// Who gets them has not sent as much, and may never do so: only a part of all memory is lent in this way.
-    pub(super) fn take(room: &mut Room, most: usize) -> Option<(MmapMut, usize, Lent)> {
-        let admission = Arc::clone(&room.admission);
-        let mut books = admission.spares.books();
-        let left = admission.spares.most - books.lent;
-        let suits =
-            |spare: &Spare| spare.pages.len() >= most && spare.filled <= most + most / 4 && spare.filled as u64 <= left;
-        let best =
-            (0..books.spares.len()).filter(|at| suits(&books.spares[*at])).max_by_key(|at| books.spares[*at].filled);
-        let Spare { pages, filled, room: its_room } = books.spares.remove(best?);
-        books.lent += filled as u64;
-        drop(books);
-        room.absorb(&its_room);
-        Some((pages, filled, Lent { admission, bytes: filled as u64 }))
-    }
+/// The pages that suit a body of at most `most` bytes best, if there are any.
+pub(super) fn lend(admission: &Arc<Admission>, most: usize) -> Option<(Spare, Lent)> {
+    let mut books = admission.spares.books();
+    let suits = |spare: &Spare| spare.pages.len() >= most && spare.filled <= most + most / 4;
+    let suitable = (0..books.spares.len()).filter(|at| suits(&books.spares[*at]));
+    let best = suitable.max_by_key(|at| books.spares[*at].filled)?;
+    let spare = books.spares.remove(best);
+    let bytes = spare.filled as u64;
+    books.lent += bytes;
+    Some((spare, Lent { admission: Arc::clone(admission), bytes }))
+}
 
-    /// Keeps the pages for another body, or gives them back where there are enough or somebody waits for the room.
-    pub(super) fn keep(self) {
-        let Ok(runtime) = Handle::try_current() else { return };
-        let admission = Arc::clone(&self.room.admission);
-        let mut books = admission.spares.books();
-        // Whoever begins to wait from now on lets go of what is kept by then.
-        if books.bytes() + self.filled as u64 > admission.spares.most || !self.room.is_spare() {
-            drop(books);
-            return;
-        }
-        books.spares.push(self);
-        if !std::mem::replace(&mut books.is_timed, true) {
-            runtime.spawn(let_go_in_time(Arc::clone(&admission)));
-        }
+/// Keeps pages for another body, or gives them back where there are enough or somebody waits for room.
+pub(super) fn keep(admission: &Arc<Admission>, spare: Spare) {
+    let Ok(runtime) = Handle::try_current() else { return };
+    let mut books = admission.spares.books();
+    let is_enough = books.bytes() + spare.filled as u64 > admission.spares.most;
+    // Whoever begins to wait from now on lets go of what is kept by then.
+    if is_enough || admission.is_waited_for() {
+        drop(books);
+        return;
+    }
+    books.spares.push(spare);
+    if !std::mem::replace(&mut books.is_timed, true) {
+        runtime.spawn(let_go_in_time(Arc::clone(admission)));
     }
 }
 
 async fn let_go_in_time(admission: Arc<Admission>) {
     sleep(KEPT).await;
     admission.spares.books().is_timed = false;
-    while admission.spares.let_one_go() {}
+    admission.spares.let_go();
 }
 
 impl Books {
+    /// What takes memory and is not counted as anybody's.
     fn bytes(&self) -> u64 {
-        self.spares.iter().map(|spare| spare.filled as u64).sum()
+        self.lent + self.spares.iter().map(|spare| spare.filled as u64).sum::<u64>()
     }
 }
 
@@ -143,59 +129,54 @@ mod tests {
         Admission::new(ALL, MEGABYTE as u64, Duration::from_millis(100))
     }
 
-    async fn spare(admission: &Arc<Admission>, bytes: usize) -> Spare {
-        let mut room = admission.open(bytes as u64);
-        room.hold(bytes as u64).await.expect("there is room");
-        Spare { pages: MmapMut::map_anon(bytes).expect("memory"), filled: bytes, room }
+    fn spare(bytes: usize) -> Spare {
+        Spare { pages: MmapMut::map_anon(bytes).expect("memory"), filled: bytes }
+    }
+
+    fn kept(admission: &Admission) -> usize {
+        admission.spares.books().spares.len()
     }
 
     #[tokio::test]
-    async fn nobody_waits_for_pages_that_nobody_uses() {
+    async fn they_cost_nobody_room_and_go_when_somebody_waits() {
         let admission = admission();
-        for size in [MEGABYTE, MEGABYTE / 2] {
-            spare(&admission, size).await.keep();
-        }
-        let most = ALL - MEGABYTE as u64;
-        let mut room = admission.open(ALL);
-        room.hold(most - MEGABYTE as u64).await.expect("all but what is kept apart, and the younger ones");
-        assert_eq!(admission.spares.bytes(), MEGABYTE as u64 / 2, "the older ones are enough");
-        room.hold(most).await.expect("all but what is kept apart");
-        assert_eq!(admission.spares.bytes(), 0);
+        keep(&admission, spare(MEGABYTE));
+        let mut all = admission.open(ALL);
+        all.hold(ALL - MEGABYTE as u64).await.expect("all but what is kept apart");
+        assert_eq!(kept(&admission), 1);
 
         let mut waits = admission.open(ALL);
         let mut waiting = Box::pin(waits.hold(ALL));
         assert!(futures_util::poll!(&mut waiting).is_pending());
-        drop(room);
-        let spare = spare(&admission, MEGABYTE).await;
-        spare.keep();
-        assert_eq!(admission.spares.bytes(), 0, "somebody waits");
+        assert_eq!(kept(&admission), 0);
+        keep(&admission, spare(MEGABYTE));
+        assert_eq!(kept(&admission), 0, "somebody waits");
     }
 
     #[tokio::test]
-    async fn a_quarter_is_kept_or_lent_at_most() {
+    async fn a_quarter_is_kept_and_lent_at_most() {
         let admission = admission();
-        for size in [MEGABYTE, MEGABYTE, MEGABYTE] {
-            spare(&admission, size).await.keep();
+        for _ in 0..3 {
+            keep(&admission, spare(MEGABYTE));
         }
-        assert_eq!(admission.spares.bytes(), ALL / 4, "the third one went");
-        let mut rooms: Vec<_> = (0..3).map(|_| admission.open(MEGABYTE as u64)).collect();
-        let taken: Vec<_> = rooms.iter_mut().map(|room| Spare::take(room, MEGABYTE)).collect();
-        assert_eq!(taken.iter().map(Option::is_some).collect::<Vec<_>>(), [true, true, false]);
-        spare(&admission, MEGABYTE).await.keep();
-        assert!(Spare::take(&mut rooms[2], MEGABYTE).is_none(), "they may never be filled");
-        drop(taken);
-        assert!(Spare::take(&mut rooms[2], MEGABYTE).is_some(), "those who had them are done");
-        drop(rooms);
-        assert_eq!(admission.level().used, 0);
+        assert_eq!(kept(&admission), 2, "the third one went");
+        assert!(lend(&admission, MEGABYTE / 2).is_none(), "it would hold what it never fills");
+        assert!(lend(&admission, MEGABYTE + 1).is_none(), "it might need more");
+        let lent = lend(&admission, MEGABYTE).expect("one that suits");
+        keep(&admission, spare(MEGABYTE));
+        assert_eq!(kept(&admission), 1, "what is lent may never be filled");
+        drop(lent);
+        keep(&admission, spare(MEGABYTE));
+        assert_eq!(kept(&admission), 2, "who had it is done");
     }
 
     #[tokio::test]
     async fn all_go_after_a_second() {
         let admission = admission();
-        spare(&admission, MEGABYTE).await.keep();
-        assert_eq!(admission.spares.bytes(), MEGABYTE as u64);
+        keep(&admission, spare(MEGABYTE));
+        assert_eq!(kept(&admission), 1);
         let gone = async {
-            while admission.spares.bytes() > 0 {
+            while kept(&admission) > 0 {
                 sleep(Duration::from_millis(50)).await;
             }
         };

@@ -230,6 +230,8 @@ def a_picture_that_is_broken_is_tagged_with_the_reason() -> None:
     until(lambda: stack.tags("broken.jpg") == expected, 30, "the tags of a rejected picture")
     rejected = stack.request("GET", "/thumbnails/broken-thumbnail.jpg").expect_problem(404, "thumbnail-rejected")
     contains(json.dumps(rejected), "corrupt-image", "why")
+    # The tags are there before the line is.
+    until(lambda: stack.logged(level="WARN", key="broken.jpg"), 30, "the WARN line")
     (line,) = stack.logged(level="WARN", key="broken.jpg")
     equal((line["code"], line["version_id"]), ("corrupt-image", version), "the WARN line")
     stack.until_no_event_is_left()
