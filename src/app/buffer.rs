@@ -272,6 +272,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_stalls_in_lent_pages_holds_no_more_than_it_sent() {
+        let admission = admission();
+        drop(received(&admission, &picture(LARGEST, 0)).await);
+        let mut stalled = buffer(&admission, LARGEST).await;
+        stalled.push(&picture(2 * SMALL, 0)).await.expect("there is room");
+        assert!(matches!(&stalled.memory, Memory::Large(Pages { filled: LARGEST, .. })), "they are lent");
+        assert_eq!(used(&admission), 2 * SMALL as u64);
+    }
+
+    #[tokio::test]
     async fn pages_serve_one_body_after_the_other() {
         let admission = admission();
         let first = received(&admission, &picture(4 * STEP, 0)).await;
