@@ -12,7 +12,6 @@ mod locks;
 mod memory;
 mod orphans;
 mod pair;
-mod spares;
 mod stored;
 mod upload;
 

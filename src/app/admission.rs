@@ -11,17 +11,11 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
 use super::memory::{BUSY, Busy};
-use super::spares::Spares;
 use crate::metrics::Pool;
 
 /// What is taken at a time, in bytes: little at first, so that thousands of bodies that never come cost little.
 const FIRST_STEPS: u64 = 16 << 10;
 const STEP: u64 = 256 << 10;
-
-/// What may lie in pages that are kept for bodies to come: a part of it, and no more than so many bytes. They are beside it,
-/// so that nobody gets less, and small enough to be part of what the program takes anyway.
-const SPARES: u64 = 4;
-const MOST_SPARES: u64 = 16 << 20;
 
 /// Uploads that are turned away come again over some time: a second for so many that are there, and no longer than that.
 const WAITING_PER_SECOND: u64 = 16;
@@ -32,14 +26,13 @@ const LONGEST_SPREAD: u64 = 28;
 pub(super) struct Admission {
     bytes: u64,
     books: Mutex<Books>,
-    pub(super) spares: Spares,
     patience: Duration,
 }
 
 /// One upload's memory. It is given back when this is dropped.
 #[derive(Debug)]
 pub(super) struct Room {
-    pub(super) admission: Arc<Admission>,
+    admission: Arc<Admission>,
     /// Older uploads have lower numbers.
     number: u64,
     /// What the upload may come to need.
@@ -82,12 +75,7 @@ impl Admission {
     pub(super) fn new(bytes: u64, kept: u64, patience: Duration) -> Arc<Self> {
         let kept = kept.min(bytes);
         let books = Books { free: bytes - kept, kept, last_number: 0, uploads: BTreeMap::new(), waiting: 0 };
-        Arc::new(Self {
-            bytes,
-            books: Mutex::new(books),
-            spares: Spares::new((bytes / SPARES).min(MOST_SPARES)),
-            patience,
-        })
+        Arc::new(Self { bytes, books: Mutex::new(books), patience })
     }
 
     /// Room for an upload of at most `most` bytes, which must not be more than are kept apart. It holds nothing yet.
@@ -104,11 +92,6 @@ impl Admission {
     pub(super) fn level(&self) -> Pool {
         let books = self.books();
         Pool { used: self.bytes - books.free - books.kept, budget: self.bytes }
-    }
-
-    /// Whether anybody waits for room.
-    pub(super) fn is_waited_for(&self) -> bool {
-        self.books().waiting > 0
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
@@ -128,11 +111,7 @@ impl Room {
         let asked = self.admission.books().ask(self.number, step_to(bytes, self.most) - self.granted, self.rest(bytes));
         self.granted = match asked {
             Ok(granted) => granted,
-            Err(grant) => {
-                // All memory is needed now.
-                self.admission.spares.let_go();
-                self.wait(grant).await?
-            }
+            Err(grant) => self.wait(grant).await?,
         };
         Ok(())
     }

@@ -9,7 +9,6 @@ use memmap2::MmapMut;
 
 use super::admission::Room;
 use super::memory::Busy;
-use super::spares::{self, Lent, Spare};
 use super::{App, Error};
 use crate::store;
 
@@ -39,27 +38,18 @@ pub struct Buffer {
 #[derive(Debug)]
 enum Memory {
     Small(Vec<u8>),
-    Large(Pages),
+    Large {
+        pages: MmapMut,
+        /// Up to where pages have been asked for, or come one by one.
+        filled: usize,
+    },
 }
 
-#[derive(Debug)]
-struct Pages {
-    pages: MmapMut,
-    /// Up to where pages have been asked for, or come one by one.
-    filled: usize,
-    _lent: Option<Lent>,
-}
-
-/// Bytes that have all come, in pages that may serve another body afterwards.
+/// Bytes that have all come.
 struct Whole {
-    spare: Option<Spare>,
+    memory: Memory,
     len: usize,
-    room: Room,
-}
-
-/// Few bytes that have all come.
-struct Small {
-    bytes: Vec<u8>,
+    /// Behind the memory, which is given back first.
     _room: Room,
 }
 
@@ -95,7 +85,7 @@ impl Buffer {
         }
         match &mut self.memory {
             Memory::Small(bytes) => bytes.extend_from_slice(chunk),
-            Memory::Large(Pages { pages, filled, .. }) => {
+            Memory::Large { pages, filled } => {
                 if end > *filled {
                     let step = end.next_multiple_of(STEP).min(self.most);
                     fill(pages, *filled, step);
@@ -110,10 +100,7 @@ impl Buffer {
 
     /// What has come so far.
     pub fn bytes(&self) -> &[u8] {
-        match &self.memory {
-            Memory::Small(bytes) => bytes,
-            Memory::Large(Pages { pages, .. }) => &pages[..self.len],
-        }
+        self.memory.first(self.len)
     }
 
     /// Lets go of what has come: no more is to be held.
@@ -126,37 +113,29 @@ impl Buffer {
     /// All of it, to be shared. The memory is given back with the last of its handles.
     pub fn into_bytes(self) -> Bytes {
         let Self { memory, len, mut room, .. } = self;
-        match memory {
-            Memory::Small(bytes) => {
-                room.shrink_to(len as u64);
-                Bytes::from_owner(Small { bytes, _room: room })
-            }
-            Memory::Large(Pages { pages, filled, .. }) => {
-                room.shrink_to(len as u64);
-                Bytes::from_owner(Whole { spare: Some(Spare { pages, filled }), len, room })
-            }
-        }
+        room.shrink_to(len as u64);
+        Bytes::from_owner(Whole { memory, len, _room: room })
     }
 
     fn move_to_pages(&mut self) -> io::Result<()> {
         let Memory::Small(bytes) = &self.memory else { return Ok(()) };
-        let mut pages = match spares::lend(&self.room.admission, self.most) {
-            Some((Spare { pages, filled }, lent)) => Pages { pages, filled, _lent: Some(lent) },
-            None => Pages { pages: new_pages(self.most)?, filled: STEP, _lent: None },
-        };
-        pages.pages[..self.len].copy_from_slice(bytes);
-        self.memory = Memory::Large(pages);
+        let mut pages = MmapMut::map_anon(self.most)?;
+        // Two megabytes at a time would be more than was counted.
+        #[cfg(target_os = "linux")]
+        pages.advise(memmap2::Advice::NoHugePage)?;
+        pages[..self.len].copy_from_slice(bytes);
+        self.memory = Memory::Large { pages, filled: STEP };
         Ok(())
     }
 }
 
-/// Pages for so many bytes and some more, so that they suit other bodies, too. They take no memory yet.
-fn new_pages(most: usize) -> io::Result<MmapMut> {
-    let pages = MmapMut::map_anon(most.checked_next_power_of_two().unwrap_or(most))?;
-    // Two megabytes at a time would be more than was counted.
-    #[cfg(target_os = "linux")]
-    pages.advise(memmap2::Advice::NoHugePage)?;
-    Ok(pages)
+impl Memory {
+    fn first(&self, len: usize) -> &[u8] {
+        match self {
+            Self::Small(bytes) => bytes,
+            Self::Large { pages, .. } => &pages[..len],
+        }
+    }
 }
 
 /// Makes sure of pages. Where the system knows no such thing, they come one by one.
@@ -168,23 +147,7 @@ fn fill(pages: &MmapMut, from: usize, end: usize) {
 
 impl AsRef<[u8]> for Whole {
     fn as_ref(&self) -> &[u8] {
-        self.spare.as_ref().map_or(&[], |spare| &spare.pages[..self.len])
-    }
-}
-
-impl AsRef<[u8]> for Small {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-impl Drop for Whole {
-    fn drop(&mut self) {
-        if let Some(spare) = self.spare.take()
-            && spare.filled > STEP
-        {
-            spares::keep(&self.room.admission, spare);
-        }
+        self.memory.first(self.len)
     }
 }
 
@@ -218,8 +181,8 @@ mod tests {
         admission.level().used
     }
 
-    fn picture(size: usize, seed: usize) -> Vec<u8> {
-        (0..size).map(|at| (at * 7 + at / 251 + seed) as u8).collect()
+    fn picture(size: usize) -> Vec<u8> {
+        (0..size).map(|at| (at * 7 + at / 251) as u8).collect()
     }
 
     #[tokio::test]
@@ -233,10 +196,8 @@ mod tests {
             (3 * SMALL + 7, "a large one"),
             (STEP, "all that comes page by page"),
             (2 * STEP + 7, "steps, the last one cut short"),
-            (STEP + 7, "in pages that have served, fewer of them"),
-            (3 * STEP, "in pages that have served, and more"),
         ] {
-            let sent = picture(size, 0);
+            let sent = picture(size);
             for (most, piece) in [(size, 10_007), (2 * size, SMALL), (size, size.max(1))] {
                 let mut buffer = buffer(&admission, most).await;
                 for chunk in sent.chunks(piece) {
@@ -258,7 +219,7 @@ mod tests {
         for (size, held, reason) in
             [(SMALL, SMALL, "a small one"), (STEP - 1, STEP - 1, "page by page"), (STEP + 1, STEP + 1, "by steps")]
         {
-            let first = received(&admission, &picture(size, 0)).await;
+            let first = received(&admission, &picture(size)).await;
             let second = first.clone();
             drop(first);
             assert_eq!(used(&admission), held as u64, "{reason}");
@@ -266,39 +227,8 @@ mod tests {
             assert_eq!(used(&admission), 0, "{reason}");
         }
         let mut refused = buffer(&admission, LARGEST).await;
-        refused.push(&picture(2 * STEP, 0)).await.expect("there is room");
+        refused.push(&picture(2 * STEP)).await.expect("there is room");
         refused.let_go();
         assert_eq!((used(&admission), refused.bytes()), (0, &[][..]));
-    }
-
-    #[tokio::test]
-    async fn who_stalls_in_lent_pages_holds_no_more_than_it_sent() {
-        let admission = admission();
-        drop(received(&admission, &picture(LARGEST, 0)).await);
-        let mut stalled = buffer(&admission, LARGEST).await;
-        stalled.push(&picture(2 * SMALL, 0)).await.expect("there is room");
-        assert!(matches!(&stalled.memory, Memory::Large(Pages { filled: LARGEST, .. })), "they are lent");
-        assert_eq!(used(&admission), 2 * SMALL as u64);
-    }
-
-    #[tokio::test]
-    async fn pages_serve_one_body_after_the_other() {
-        let admission = admission();
-        let first = received(&admission, &picture(4 * STEP, 0)).await;
-        let place = first.as_ptr();
-        drop(first);
-        for (size, is_same, reason) in [
-            (3 * STEP, false, "much smaller: it would hold what it never fills"),
-            (4 * STEP - 9, true, "a little smaller"),
-            (4 * STEP, true, "as large: again"),
-        ] {
-            let sent = picture(size, 1);
-            let next = received(&admission, &sent).await;
-            assert_eq!(next, sent, "{reason}");
-            assert_eq!(next.as_ptr() == place, is_same, "{reason}");
-            assert_eq!(used(&admission), size as u64, "{reason}");
-            drop(next);
-            assert_eq!(used(&admission), 0, "{reason}");
-        }
     }
 }

@@ -231,8 +231,7 @@ def a_picture_that_is_broken_is_tagged_with_the_reason() -> None:
     rejected = stack.request("GET", "/thumbnails/broken-thumbnail.jpg").expect_problem(404, "thumbnail-rejected")
     contains(json.dumps(rejected), "corrupt-image", "why")
     # The tags are there before the line is.
-    until(lambda: stack.logged(level="WARN", key="broken.jpg"), 30, "the WARN line")
-    (line,) = stack.logged(level="WARN", key="broken.jpg")
+    (line,) = until(lambda: stack.logged(level="WARN", key="broken.jpg"), 30, "the WARN line")
     equal((line["code"], line["version_id"]), ("corrupt-image", version), "the WARN line")
     stack.until_no_event_is_left()
     equal([key for key in stack.keys(stack.thumbnails) if "broken" in key], [], "thumbnails of it")
