@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, BodyDataStream, HttpBody};
@@ -48,8 +48,7 @@ impl Form {
         let boundary = boundary_of(headers)?;
         let guard = Arc::new(Guard::default());
         let announced = body.size_hint().exact();
-        let stream =
-            Throttled { inner: body.into_data_stream(), guard: Arc::clone(&guard), max_request_bytes, paused: false };
+        let stream = Throttled { inner: body.into_data_stream(), guard: Arc::clone(&guard), max_request_bytes };
         Ok(Self { parts: multer::Multipart::new(stream, boundary), guard, max_request_bytes, announced, fields: 0 })
     }
 
@@ -61,6 +60,7 @@ impl Form {
         loop {
             self.guard.header_begins();
             let field = self.parts.next_field().await.map_err(|error| self.refusal(&error))?;
+            self.guard.parse_first.store(true, Ordering::Relaxed);
             self.guard.header_ends();
             let Some(field) = field else { return Ok(None) };
             match file_name_of(field.headers())? {
@@ -81,7 +81,11 @@ impl Form {
         FilePart { name, field, guard: Arc::clone(&self.guard), max_request_bytes: self.max_request_bytes }
     }
 
-    fn count_field(&mut self) -> Result<(), Refusal> {
+    /// Counts a part that brings no file.
+    ///
+    /// # Errors
+    /// Where there are too many of them.
+    pub(super) fn count_field(&mut self) -> Result<(), Refusal> {
         self.fields += 1;
         match self.fields {
             0..=MAX_FIELDS => Ok(()),
@@ -121,6 +125,7 @@ impl FilePart {
     /// As for [`Form::next_file`].
     pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, Refusal> {
         let chunk = self.field.chunk().await;
+        self.guard.parse_first.store(true, Ordering::Relaxed);
         let chunk = chunk.map_err(|error| refusal(&error, &self.guard, self.max_request_bytes))?;
         let bytes = chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
         self.guard.handed_out.fetch_add(bytes, Ordering::Relaxed);
@@ -204,6 +209,8 @@ struct Guard {
     handed_out: AtomicU64,
     /// [`usize::MAX`] outside headers.
     header: AtomicUsize,
+    /// Whether multer is to look at what it has before it gets more.
+    parse_first: AtomicBool,
 }
 
 impl Guard {
@@ -224,13 +231,12 @@ enum Stopped {
     TooLarge,
 }
 
-/// The body, handed to multer one piece at a time: it would copy all that it can get into its buffer
-/// before it looks at the first byte.
+/// The body, handed to multer one piece at a time, and only where what it has does not do: it would copy all that it can
+/// get into its buffer before it looks at the first byte, and whenever it is asked for anything.
 struct Throttled {
     inner: BodyDataStream,
     guard: Arc<Guard>,
     max_request_bytes: u64,
-    paused: bool,
 }
 
 impl Stream for Throttled {
@@ -238,7 +244,7 @@ impl Stream for Throttled {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        if std::mem::take(&mut this.paused) {
+        if this.guard.parse_first.swap(false, Ordering::Relaxed) {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -252,7 +258,7 @@ impl Stream for Throttled {
             Some(Ok(piece)) => piece,
             end => return Poll::Ready(end.map(|end| end.map_err(Into::into))),
         };
-        this.paused = true;
+        this.guard.parse_first.store(true, Ordering::Relaxed);
         if header != usize::MAX {
             this.guard.header.store(header.saturating_add(piece.len()).min(usize::MAX - 1), Ordering::Relaxed);
         }
@@ -261,5 +267,37 @@ impl Stream for Throttled {
             return Poll::Ready(Some(Err(Stopped::TooLarge.into())));
         }
         Poll::Ready(Some(Ok(piece)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::iter::{once, repeat_n};
+
+    use axum::http::HeaderValue;
+    use futures_util::stream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_more_is_read_while_what_is_there_will_do() {
+        let part = "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.png\"\r\n\r\n1\r\n";
+        let taken = Arc::new(AtomicUsize::new(0));
+        let counting = Arc::clone(&taken);
+        let pieces = once(part.repeat(9)).chain(repeat_n("2".repeat(1024), 99)).map(move |piece| {
+            counting.fetch_add(1, Ordering::Relaxed);
+            Ok::<_, Infallible>(piece)
+        });
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("multipart/form-data; boundary=x"));
+        let mut form = Form::new(&headers, Body::from_stream(stream::iter(pieces)), u64::MAX).expect("a form");
+        let mut taken_by = Vec::new();
+        for _ in 0..8 {
+            let file = form.next_file().await.expect("a good form").expect("a file");
+            assert!(file.pass_over().await.expect("a good part"));
+            taken_by.push(taken.load(Ordering::Relaxed));
+        }
+        assert_eq!(taken_by, [1; 8], "eight files lie in the first piece");
     }
 }

@@ -149,7 +149,10 @@ async fn receive_all(
             Ok(None) => break,
             Ok(Some(part)) => {
                 let expected = form.bytes_left();
-                receive(web, part, expected).await
+                match receive(web, part, expected, &mut files).await {
+                    Ok(Received::Absent) => form.count_field().map(|()| Received::Absent),
+                    received => received,
+                }
             }
             Err(broken) => Err(broken),
         };
@@ -162,7 +165,6 @@ async fn receive_all(
             _ if files.len() == web.max_files => return Err(withdraw_all(web, files).await),
             Ok(Received::Refused(refusal)) => files.push(done(Err(refusal))),
             Ok(Received::Whole(upload)) => {
-                finish_same_key(&mut files, &upload.key).await;
                 files.push(File::Storing(store_upload(&web.app, Upload { deadline, ..upload })));
             }
         }
@@ -172,9 +174,16 @@ async fn receive_all(
     Ok(finish_all(files).await)
 }
 
+/// Receives a file, and waits for those of its name among the ones before it: two become versions in the order of the form.
+///
 /// # Errors
 /// Where the form cannot be read any further.
-async fn receive(web: &Web, mut part: FilePart, expected: Option<u64>) -> Result<Received, Refusal> {
+async fn receive(
+    web: &Web,
+    mut part: FilePart,
+    expected: Option<u64>,
+    before: &mut [File],
+) -> Result<Received, Refusal> {
     let key =
         part.name().map_err(Refusal::from).and_then(|name| Ok(OriginalKey::from_file_name(name, web.key_layout)?));
     let key = match key {
@@ -189,13 +198,14 @@ async fn receive(web: &Web, mut part: FilePart, expected: Option<u64>) -> Result
     while let Some(chunk) = part.chunk().await? {
         file.push(&chunk).await?;
     }
+    // As long as that takes, what the form's buffer holds is still counted.
+    finish_same_key(before, &key).await;
     Ok(match file.finish(key, Condition::Always) {
         Ok(upload) => Received::Whole(upload),
         Err(refusal) => Received::Refused(refusal),
     })
 }
 
-/// Two files of one name become versions in the order of the form.
 async fn finish_same_key(files: &mut [File], key: &OriginalKey) {
     for file in files {
         if let File::Storing(storing) = file

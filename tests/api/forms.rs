@@ -19,6 +19,7 @@ fn malformed_requests_are_refused() {
     let big_header = format!("form-data; name=\"{}\"; filename=a.jpg", "x".repeat(9 * 1024 * 1024));
     let many_parts = end(part(b"form-data; name=x", b"y").repeat(100_000));
     let many_files = end(part(b"form-data; name=x; filename=a.txt", b"y").repeat(100_000));
+    let many_absent = end(part(b"form-data; filename=\"\"", b"").repeat(100_000));
     let long = "x".repeat(30_000);
     let table: Vec<(String, Vec<u8>, &str, &str)> = vec![
         (post("application/json"), b"{}".to_vec(), "415 not-multipart", "another type"),
@@ -36,6 +37,7 @@ fn malformed_requests_are_refused() {
         (usual.clone(), end(no_disposition), "400 malformed-multipart", "a part without a Content-Disposition"),
         (usual.clone(), end(part(big_header.as_bytes(), b"x")), "400 malformed-multipart", "a part header of 9 MB"),
         (usual.clone(), many_parts, "400 malformed-multipart", "100,000 parts without a file"),
+        (usual.clone(), many_absent, "400 malformed-multipart", "100,000 files that nobody chose"),
         (usual.clone(), many_files, "413 too-many-files", "100,000 files"),
         (usual.clone(), end(Vec::new()), "400 missing-file", "no part"),
         (usual.clone(), end(part(b"form-data; name=\"file\"", b"x")), "400 missing-file", "a part without a file name"),
