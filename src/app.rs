@@ -57,7 +57,7 @@ pub struct App {
     queue_timeout: Duration,
     max_stored_bytes: u64,
     keeps_versions: OnceCell<bool>,
-    keys: KeyLocks,
+    keys: Arc<KeyLocks>,
     janitor: Arc<Janitor>,
     uploads: TaskTracker,
     probes_on_the_way_in: bool,
@@ -115,19 +115,22 @@ impl From<Busy> for Error {
 impl App {
     /// The use cases over a store.
     pub fn new(config: &Config, store: Store) -> Self {
+        let keys = Arc::new(KeyLocks::default());
+        let largest = config.max_upload_bytes + LEEWAY;
         Self {
             store: Arc::new(store),
             thumbnail: config.thumbnail,
             key_layout: config.key_layout,
             cache_control: config.cache_control(),
-            bodies: Admission::new(config.body_memory, config.max_upload_bytes + LEEWAY, config.queue_timeout),
+            // The smallest budget is just twice a largest upload, without what that needs beside its bytes.
+            bodies: Admission::new(config.body_memory.max(largest), largest, config.queue_timeout),
             decodes: Memory::new(config.decode_memory, config.queue_timeout),
             cores: Semaphore::new(available_parallelism().map_or(1, usize::from)),
             queue_timeout: config.queue_timeout,
             max_stored_bytes: config.max_upload_bytes,
             keeps_versions: OnceCell::new(),
-            keys: KeyLocks::default(),
-            janitor: Janitor::new(),
+            janitor: Janitor::new(Arc::clone(&keys)),
+            keys,
             uploads: TaskTracker::new(),
             probes_on_the_way_in: config.on_lambda,
         }

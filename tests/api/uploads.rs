@@ -71,6 +71,14 @@ fn a_bare_file_can_be_put_with_folders() {
     assert_eq!(answer.outcome(), "201");
 }
 
+/// A body in chunks may come to be the largest one that is taken, and there is just memory for that.
+#[test]
+fn the_smallest_memory_does_for_one_upload_at_a_time() {
+    let server = Server::start_with(&[("MAX_UPLOAD_BYTES", "4000000"), ("MEMORY_BUDGET", "8000000")]);
+    let answer = server.send_chunked("PUT /uploads/chunked.jpg HTTP/1.1\r\n", &jpeg(200, 100), 700);
+    assert_eq!(answer.outcome(), "201");
+}
+
 #[test]
 fn a_put_can_refuse_to_replace() {
     let server = Server::start();
