@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{Instrument, Span, error, info, warn};
 
+use super::locks::KeyLocks;
 use super::pair::{Orphan, Removal, remove};
 use crate::metrics;
 use crate::store::{Bucket, Error, Store, with_causes};
@@ -30,6 +31,7 @@ const NO_VERSIONS: &str = "it replaced an earlier object in a bucket without ver
 pub(super) struct Janitor {
     pending: Mutex<Pending>,
     at_once: Semaphore,
+    keys: Arc<KeyLocks>,
 }
 
 /// An object counts as one that may stand without its partner until this is dropped.
@@ -46,12 +48,12 @@ struct Pending {
 }
 
 impl Janitor {
-    pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { pending: Mutex::default(), at_once: Semaphore::new(AT_ONCE) })
+    pub(super) fn new(keys: Arc<KeyLocks>) -> Arc<Self> {
+        Arc::new(Self { pending: Mutex::default(), at_once: Semaphore::new(AT_ONCE), keys })
     }
 
-    /// Removes what must not stay: now if the store lets us, else in the background. Where the outcome
-    /// of a put is unknown it is looked at again later, since the store may still be working on it.
+    /// Removes what must not stay: now if the store lets us, else in the background. Whoever calls it holds the original's
+    /// key. Where the outcome of a put is unknown it is looked at again later, since the store may still be working on it.
     pub(super) async fn remove(self: &Arc<Self>, store: &Arc<Store>, orphan: Orphan, outcome_is_known: bool) {
         let first = timeout(AT_FIRST, remove(store, &orphan)).await;
         let outcome = first.unwrap_or_else(|elapsed| Err(Error::Timeout(elapsed.into())));
@@ -84,10 +86,7 @@ impl Janitor {
     /// # Errors
     /// Where the store does not let us.
     pub(super) async fn settle(&self, store: &Store, original_key: &str) -> Result<(), Error> {
-        let is_of_key = |orphan: &&Orphan| match orphan.bucket {
-            Bucket::Uploads => orphan.key == original_key,
-            Bucket::Thumbnails => orphan.partner_key == original_key,
-        };
+        let is_of_key = |orphan: &&Orphan| orphan.original_key() == original_key;
         let left: Vec<Orphan> = self.pending().orphans.values().filter(is_of_key).cloned().collect();
         for orphan in left {
             store.under_watch(orphan.bucket, remove(store, &orphan)).await?;
@@ -123,6 +122,8 @@ impl Janitor {
             if store.admit().is_err() && Instant::now() < until {
                 continue;
             }
+            // Without versions it could be somebody else's by the time that it is removed.
+            let _key = self.keys.lock(orphan.original_key()).await;
             match remove(store, orphan).await {
                 Ok(Removal::MustStay) => return left_behind(store, orphan, NO_VERSIONS),
                 Ok(Removal::Gone) => {

@@ -166,6 +166,16 @@ impl Pair {
     }
 }
 
+impl Orphan {
+    /// The key that puts and removals of either object of the pair are locked by.
+    pub(super) fn original_key(&self) -> &str {
+        match self.bucket {
+            Bucket::Uploads => &self.key,
+            Bucket::Thumbnails => &self.partner_key,
+        }
+    }
+}
+
 /// Removes the version that is known, and every newest one that carries the upload's id.
 ///
 /// # Errors

@@ -78,6 +78,8 @@ pub async fn thumbnail_stored_object(app: &Arc<App>, key: &OriginalKey) -> Resul
 pub async fn thumbnail_object_at_rest(app: &Arc<App>, key: &OriginalKey, min_age: Duration) -> Result<Outcome, Error> {
     app.admit().await?;
     let _turn = app.keys.lock(key.as_str()).await;
+    // An upload that is being taken back gets no thumbnail: nobody would remove that one after it.
+    app.janitor.settle(&app.store, key.as_str()).await?;
     for _ in 0..TRIES {
         if let Some(outcome) = attempt(app, key, min_age).await? {
             return Ok(outcome);

@@ -120,6 +120,7 @@ pub async fn withdraw(app: &Arc<App>, uploads: Vec<Stored>) {
     let work = async move {
         // Of two of one name the later one lies on top.
         for orphan in uploads.into_iter().rev().flat_map(|upload| upload.orphans) {
+            let _turn = all.keys.lock(orphan.original_key()).await;
             all.janitor.remove(&all.store, orphan, true).await;
         }
     };
