@@ -14,6 +14,8 @@ pub const EXTENSIONS: [&str; 3] = ["jpg", "jpeg", "png"];
 const MAX_SEGMENT_BYTES: usize = 200;
 /// The longest key in bytes: S3 stops at 1,024; a UUID in front and `-thumbnail` come on top.
 const MAX_KEY_BYTES: usize = 900;
+/// Each is a folder on a disk, in both buckets, that has to be made and written down.
+const MAX_FOLDERS: usize = 32;
 /// S3's own limit, which keys of others come up to.
 const MAX_STORED_KEY_BYTES: usize = 1024;
 const SUFFIX: &str = "-thumbnail";
@@ -69,6 +71,9 @@ impl OriginalKey {
             Some((folders, file)) => (Some(folders), file),
             None => (None, &*path),
         };
+        if folders.is_some_and(|folders| folders.split('/').count() > MAX_FOLDERS) {
+            return Err(Error::InvalidName(format!("the key has more than {MAX_FOLDERS} folders").into()));
+        }
         let mut key = String::with_capacity(path.len());
         for folder in folders.into_iter().flat_map(|folders| folders.split('/')) {
             key.push_str(&clean_folder(folder)?);
@@ -241,8 +246,12 @@ mod tests {
 
     #[test]
     fn url_paths_become_keys_with_folders() {
+        let deepest = format!("{}x.jpg", "a/".repeat(32));
+        let too_deep = format!("a/{deepest}");
         let table = [
             ("x/y/photo.PNG", Some("x/y/photo.PNG"), "folders are kept"),
+            (&deepest, Some(&deepest), "as many as a key may have"),
+            (&too_deep, None, "one more"),
             ("caf%C3%A9.jpg", Some("café.jpg"), "decoded"),
             ("a%2520b.jpg", Some("a-20b.jpg"), "decoded once only"),
             ("a%2Fb.jpg", Some("a/b.jpg"), "an encoded slash makes a folder as well"),
