@@ -332,6 +332,14 @@ pub enum Error {
     /// No events come from a folder.
     #[error("S3_EVENTS_TOKEN is of use with STORE=s3 only")]
     LocalEvents,
+    /// A filter of the log that can't be read.
+    #[error("RUST_LOG={filter:?}: {reason}; allowed is such as thumbgate=debug,warn")]
+    LogFilter {
+        /// `RUST_LOG`.
+        filter: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// No random numbers.
     #[error("the system gives no random numbers for LINK_SECRET")]
     NoSecret,

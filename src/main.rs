@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::Parser;
 use thumbgate::api_key::print_new;
 use thumbgate::app::{App, with_causes};
-use thumbgate::config::{BackfillSettings, Cli, Config, KeyCommand, Role, Settings, StoreKind};
+use thumbgate::config::{self, BackfillSettings, Cli, Config, KeyCommand, Role, Settings, StoreKind};
 use thumbgate::http::{Limiter, Web, router};
 use thumbgate::metrics::{emf, prometheus};
 use thumbgate::store::local::Local;
@@ -174,7 +174,7 @@ fn stop_signal(says: &'static str) -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-fn thumbnail(arguments: &thumbgate::config::ThumbnailFiles) -> ExitCode {
+fn thumbnail(arguments: &config::ThumbnailFiles) -> ExitCode {
     ended(files::run(arguments, &mut io::stdout().lock()).map_err(Into::into))
 }
 
@@ -187,7 +187,8 @@ fn ended(all_went_well: Result<bool, Box<dyn Error>>) -> ExitCode {
 }
 
 #[expect(clippy::print_stderr, reason = "there may be no log yet, and a person waits at the terminal")]
-fn complain(error: &dyn Error) -> ExitCode {
+fn complain(error: &(dyn Error + 'static)) -> ExitCode {
     eprintln!("thumbgate: {error}");
-    ExitCode::FAILURE
+    // As for a value that clap refuses: it is as wrong when we are started again.
+    if error.is::<config::Error>() { ExitCode::from(2) } else { ExitCode::FAILURE }
 }

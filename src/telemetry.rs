@@ -15,7 +15,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::registry::Registry;
 
-use crate::config::{LogFormat, TraceSettings};
+use crate::config::{self, LogFormat, TraceSettings};
 
 /// What was started. Once it is dropped, no more traces are sent.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ where
 {
     let filter = EnvFilter::builder()
         .parse(filter)
-        .map_err(|error| format!("RUST_LOG={filter:?}: {error}; allowed is such as thumbgate=debug,warn"))?;
+        .map_err(|error| config::Error::LogFilter { filter: filter.into(), reason: error.to_string() })?;
     let telemetry = Telemetry::new(traces)?;
     let lines: Box<dyn tracing_subscriber::Layer<Registry> + Send + Sync> = match format.unwrap_or_else(default_format)
     {

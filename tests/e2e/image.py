@@ -197,7 +197,7 @@ class Container(Service):
 def it_refuses_to_start_for_everybody_on_the_images_own_address() -> None:
     process = in_container("serve")
     _, error = process.communicate(timeout=20)
-    equal(process.returncode, 1, "the status")
+    equal(process.returncode, 2, "the status")
     for part in ("LISTEN=0.0.0.0:8080", "API_KEYS", "ALLOW_ANONYMOUS=true"):
         contains(error.decode(), part, "what it says")
 
