@@ -59,13 +59,22 @@ function listen(uploader) {
 
 const told = (uploader) => uploader.page.evaluate(() => window.told);
 
+/** What there is to see as the first progress is told. Who looks from outside may find a small file uploaded already. */
+async function atFirst({ page }, look) {
+  await page.evaluate(`document.addEventListener("thumbgate:progress", ({ target }) => {
+    window.first ??= { seen: (${look})(target) };
+  })`);
+  return () => page.evaluate(() => window.first.seen);
+}
+
 test("picked: a preview at once, progress, the thumbnail and the key", async () => {
   const uploader = await embed();
   await listen(uploader);
+  const preview = await atFirst(uploader, (element) => element.shadowRoot.querySelector("img").src);
   const file = picture();
   await uploader.pick(file);
-  assert.match(await uploader.row(file.name).locator("img").getAttribute("src"), /^blob:/);
   await uploader.uploaded(file.name);
+  assert.match(await preview(), /^blob:/);
   assert.deepEqual(await uploader.shown(file.name), [150, 94], "the thumbnail of 320 by 200 pixels");
   const image = uploader.row(file.name).getByRole("img", { name: `Thumbnail of ${file.name}` });
   assert.ok((await image.getAttribute("src")).startsWith(`${service.url}/thumbnails/`));
@@ -251,10 +260,12 @@ test("in a form around: required, and its value is the keys", async () => {
   const { page } = uploader;
   const isValid = () => page.evaluate(() => document.querySelector("form").checkValidity());
   assert.equal(await isValid(), false, "nothing is uploaded yet");
+  const underWay = await atFirst(uploader, (element) => element.closest("form").checkValidity());
   const files = [picture(), picture()];
   await uploader.pick(...files);
-  assert.equal(await isValid(), false, "the upload is under way");
   await uploader.element.getByText("2 of 2 uploaded").waitFor();
+  assert.equal(await underWay(), false, "while they are under way");
+  assert.equal(await isValid(), true, "once they are uploaded");
   const fields = await page.evaluate(() => [...new FormData(document.querySelector("form"))]);
   assert.deepEqual(
     fields,
