@@ -8,8 +8,8 @@ use super::Run;
 use crate::app::Error;
 use crate::store;
 
-/// How often the store may fail at one thing, on top of the attempts that each operation has. With the pauses between
-/// them they last half a minute: a store that was restarted answers soon, but not yet for all that is in it.
+/// How often the store may fail at one thing, on top of the attempts that each operation has. The pauses between
+/// them come to half a minute: a store that was restarted answers soon, but not yet for all that is in it.
 const TRIES: u32 = 6;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// A store that is known to be down is waited for so long. It is probed meanwhile.

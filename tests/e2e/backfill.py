@@ -386,8 +386,8 @@ def a_store_that_goes_away_is_waited_for() -> None:
 
 
 def take_away_torn_versions(buckets: Buckets, killed: float) -> None:
-    """SeaweedFS writes a version first and then makes it the newest. Killed in between, it has a version that it shows
-    to nobody who asks for the key, and that it counts as none where a put has to be the first.
+    """SeaweedFS writes a version first and then makes it the newest. Killed in between, it has a version that it counts
+    as none where a put has to be the first, and that is listed once there is another.
 
     Such a one was written before the kill, by another attempt than the one that is shown: an attempt that had looked
     for the thumbnail after the store came back, and was told that there is none.
